@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ctl.h - libctl: control, trace and probe a live process.
+ *
+ *     struct ctl *h;
+ *     if (ctl_open(&h, pid, 0, 0) < 0)
+ *         errx(1, "cannot control %d: %s", pid, ctl_error());
+ *     ctl_stop(h, 0);              // stopped, and known to be
+ *     ctl_run(h, 0);
+ *     ctl_close(h);
+ *
+ * Every function that can fail returns 0 (or a count) or -errno; results come
+ * through pointers, which a failing call leaves untouched.  ctl_error() then
+ * has a sentence for people.  The library never prints and never exits; what
+ * it has to say besides goes to the log callback.  Handles may be used from
+ * any thread, each handle by one thread at a time.
+ *
+ * The numbers, sets and structures are those of the protocol (dtrace_ctl.h):
+ * PR_*, PC*, FLT*, struct ctl_status, struct ctl_rec ...  The errors common to
+ * all calls on a handle:
+ *   -ENOENT  the process is gone        -EAGAIN  invalidated by exec, P5
+ *   -EBUSY   not stopped                -EINTR   a signal came while waiting
+ *   -EPIPE   the server went away (it was killed)
+ */
+#ifndef CTL_H
+#define CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/types.h>
+
+#include <dtrace_ctl.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CTL_VERSION "0.1.0"
+
+struct ctl;
+
+/* -- errors, log ---------------------------------------------------------- */
+
+/*
+ * A sentence, without full stop, on why the last libctl call in this thread
+ * failed; "" if none did.  Names the remedy where there is one.  Valid until
+ * the next call in this thread.  Since: 0.1
+ */
+const char *ctl_error(void);
+
+enum ctl_log_level { CTL_LOG_ERROR, CTL_LOG_WARN, CTL_LOG_INFO, CTL_LOG_DEBUG };
+typedef void ctl_log_fn(void *arg, enum ctl_log_level level, const char *msg);
+/* Where messages go; NULL (the start value): nowhere.  Since: 0.1 */
+void ctl_log_set(ctl_log_fn *fn, void *arg);
+
+/* -- targets: the operand grammar of every command (target.c) ------------- */
+
+/*
+ * "PID", "/proc/PID", either with "/LWPS": a comma list of n, n-m, n-, -n.
+ * ("/proc/PID/" and a trailing slash are accepted.)
+ */
+struct ctl_target {
+	pid_t pid;
+	char lwps[128]; /* "" for the whole process, else the checked list   */
+};
+/* -EINVAL: not an operand.  Since: 0.1 */
+int ctl_target_parse(const char *arg, struct ctl_target *t);
+/* Is tid in the list?  An empty list has every thread.  Since: 0.1 */
+bool ctl_target_has(const struct ctl_target *t, pid_t tid);
+/*
+ * The threads that t names and that exist now, in order; *tids is malloc'ed,
+ * the caller frees it.  Returns their number, -ENOENT when the process is gone
+ * or none is there.  Since: 0.1
+ */
+int ctl_target_threads(const struct ctl_target *t, pid_t **tids);
+
+/* -- handles -------------------------------------------------------------- */
+
+#define CTL_OPEN_EXCL 1   /* -EBUSY if another handle for control is open    */
+#define CTL_OPEN_RDONLY 2 /* status only: never starts a server, needs no
+			     permission to control; works on any process     */
+#define CTL_OPEN_WAIT 4   /* for a process that is about to start (internal) */
+
+/*
+ * Open process pid for control, or with tid != 0 the one thread tid of it.
+ * Which backend: the module when it is loaded, else the keeper, unless
+ * CTL_BACKEND in the environment says "module" or "keeper".
+ * Errors: -ENOENT no such process; -EPERM, -EACCES not allowed; -EBUSY another
+ * tracer has it (ctl_error() names it) or CTL_OPEN_EXCL; -ENODEV CTL_BACKEND
+ * asks for a backend that is not there.  Follows proc(5) of illumos; the
+ * permission needed is that of ptrace(2) attach.  Since: 0.1
+ */
+int ctl_open(struct ctl **h, pid_t pid, pid_t tid, int flags);
+/* NULL is fine.  The last close acts on PR_RLC, PR_KLC.  Since: 0.1 */
+void ctl_close(struct ctl *h);
+/*
+ * After -EAGAIN: the same process anew, if the new image allows it.  Sets of
+ * the old handle are gone, a ring of it is closed.  Since: 0.1
+ */
+int ctl_reopen(struct ctl *h);
+/*
+ * Start argv[0] (looked up in PATH) and open it, stopped before the first user
+ * instruction of the new image.  The child is the caller's: wait for it.
+ * Errors: those of execvp(3), with the child reaped, and of ctl_open().
+ * Since: 0.1
+ */
+int ctl_spawn(struct ctl **h, char *const argv[]);
+/*
+ * The same for a program that shall outlive the caller: its parent will be
+ * init (or a subreaper), not the caller.  Since: 0.1
+ */
+int ctl_spawn_detached(struct ctl **h, char *const argv[]);
+
+pid_t ctl_pid(const struct ctl *h);
+pid_t ctl_tid(const struct ctl *h); /* 0: a handle of the process           */
+const char *ctl_backend(const struct ctl *h); /* "module", "keeper", "none"  */
+/* A line on both backends, which would be used and why.  Since: 0.1 */
+int ctl_backend_describe(char *buf, size_t size);
+
+/* -- control -------------------------------------------------------------- */
+
+/*
+ * Messages as they are (dtrace_ctl.h); *done, if not NULL, gets the bytes
+ * carried out, also on failure.  PCREAD and PCWRITE: base is the caller's
+ * memory.  Since: 0.1
+ */
+int ctl_write(struct ctl *h, const void *msgs, size_t len, size_t *done);
+
+/* PCSTOP; timeout in ms, 0: none.  -ETIME: still not stopped, the directive
+ * stays.  Since: 0.1 */
+int ctl_stop(struct ctl *h, int timeout_ms);
+int ctl_dstop(struct ctl *h);                /* PCDSTOP */
+int ctl_wstop(struct ctl *h, int timeout_ms); /* PCWSTOP, PCTWSTOP; -ETIME  */
+/* PCRUN, flags PR[CSIG..].  -EBUSY: not stopped.  Since: 0.1 */
+int ctl_run(struct ctl *h, uint64_t flags);
+int ctl_mode_set(struct ctl *h, uint64_t modes);   /* PCSET, PR_FORK .. */
+int ctl_mode_unset(struct ctl *h, uint64_t modes); /* PCUNSET */
+int ctl_kill(struct ctl *h, int sig);              /* PCKILL */
+int ctl_trace_signals(struct ctl *h, uint64_t set); /* PCSTRACE */
+int ctl_trace_faults(struct ctl *h, uint64_t set);  /* PCSFAULT */
+int ctl_trace_sysentry(struct ctl *h, const struct ctl_sysset *set);
+int ctl_trace_sysexit(struct ctl *h, const struct ctl_sysset *set);
+
+/*
+ * Since: 0.1.  ctl_status() of a CTL_OPEN_RDONLY handle on a process that
+ * nothing controls is filled from /proc, as far as that can be read.
+ */
+int ctl_status(struct ctl *h, struct ctl_status *st);
+/* Every thread; *v is malloc'ed, the caller frees it.  Returns the number. */
+int ctl_threads(struct ctl *h, struct ctl_lwpstatus **v);
+int ctl_regs_get(struct ctl *h, struct ctl_regs *r); /* -EBUSY: not stopped */
+int ctl_regs_set(struct ctl *h, const struct ctl_regs *r);
+int ctl_fpregs_get(struct ctl *h, struct ctl_fpregs *r);
+int ctl_fpregs_set(struct ctl *h, const struct ctl_fpregs *r);
+/* All len bytes or -EFAULT.  Need not be stopped.  Since: 0.1 */
+int ctl_mem_read(struct ctl *h, uint64_t addr, void *buf, size_t len);
+int ctl_mem_write(struct ctl *h, uint64_t addr, const void *buf, size_t len);
+
+/* -- waiting on several handles ------------------------------------------- */
+
+#define CTL_POLL_STOPPED 1 /* stopped on an event of interest                */
+#define CTL_POLL_EVENTS 2  /* records in the ring                            */
+#define CTL_POLL_GONE 4    /* the process is gone; the ring may hold records */
+#define CTL_POLL_INVALID 8 /* invalidated: ctl_reopen() or close             */
+#define CTL_POLL_DEAD 16   /* the server is gone; the process runs           */
+/*
+ * A descriptor for poll(2) and the events to ask for (*events).  When it is
+ * ready, or just before waiting, ask ctl_poll_check(): it returns the
+ * CTL_POLL_* bits that hold now, or -errno, and never blocks.  Since: 0.1
+ */
+int ctl_poll_fd(struct ctl *h, short *events);
+int ctl_poll_check(struct ctl *h);
+
+/* -- event ring ----------------------------------------------------------- */
+
+/*
+ * Give the handle a ring of size bytes (0: 4 MiB; rounded up to a power of
+ * two), flags CTL_RING_DROP.  It lives as long as the handle.  Since: 0.1
+ */
+int ctl_ring_open(struct ctl *h, size_t size, uint32_t flags);
+/* PCRECORD.  Since: 0.1 */
+int ctl_ring_record(struct ctl *h, const struct ctl_record *what);
+/* PCCAPTURE: n operations for one call.  Since: 0.1 */
+int ctl_ring_capture(struct ctl *h, int abi, unsigned nr,
+		     const struct ctl_capop *ops, unsigned n);
+/*
+ * The next record: 1 and *rec (checked: len, type and every length within lie
+ * inside it), 0 when there is none now, -EPROTO when the ring lies.  *rec
+ * points into the ring and is valid, but for a hostile server unchanging,
+ * until ctl_ring_release().  Since: 0.1
+ */
+int ctl_ring_next(struct ctl *h, const struct ctl_rec **rec);
+/* Give back the room of every record taken so far.  Since: 0.1 */
+void ctl_ring_release(struct ctl *h);
+/*
+ * Wake ctl_poll_fd() when the ring holds at least bytes; 0: do not.  Returns
+ * whether it holds as much already (then do not wait).  Since: 0.1
+ */
+bool ctl_ring_wake(struct ctl *h, size_t bytes);
+/* Records dropped so far; add epoch to a record's time for ns since 1970. */
+uint64_t ctl_ring_lost(const struct ctl *h);
+uint64_t ctl_ring_epoch(const struct ctl *h);
+/*
+ * Walk the captures of a SYSCALL or SYSENTRY record: *cap NULL at first.
+ * Returns 1 with the next one, 0 at the end.  Since: 0.1
+ */
+int ctl_cap_next(const struct ctl_rec_syscall *rec, const struct ctl_cap **cap);
+
+/* -- names (one table each; names.c, syscall.c) --------------------------- */
+
+/*
+ * The name, or NULL for a number without one.  Parsers take a name with or
+ * without its prefix (SIGTERM, TERM, 15; FLTBPT, BPT), any case, or a number,
+ * and return the number or -EINVAL.  Since: 0.1
+ */
+const char *ctl_signal_name(int sig);
+int ctl_signal_parse(const char *s);
+const char *ctl_fault_name(int flt);
+int ctl_fault_parse(const char *s);
+const char *ctl_errno_name(int err);
+const char *ctl_why_name(unsigned why);
+const char *ctl_flag_name(unsigned bit_value); /* one PR_* bit of flags     */
+const char *ctl_mode_name(uint64_t bit_value); /* one PR_* bit of modes     */
+int64_t ctl_mode_parse(const char *s);
+const char *ctl_message_name(long code);
+long ctl_message_parse(const char *s);
+const char *ctl_syscall_name(int abi, unsigned nr);
+int ctl_syscall_parse(int abi, const char *s);
+/*
+ * Lists "a,b,!c,all,none" of signals, faults, system calls into a set; system
+ * call lists also take %classes.  "!" first means all but.  -EINVAL, and
+ * ctl_error() names the word.  Since: 0.1
+ */
+int ctl_sigset_parse(const char *list, uint64_t *set);
+int ctl_fltset_parse(const char *list, uint64_t *set);
+int ctl_sysset_parse(const char *list, struct ctl_sysset *set);
+static inline bool ctl_sysset_has(const struct ctl_sysset *s, int abi,
+				  unsigned nr)
+{
+	const __u64 *w = abi == CTL_ABI_COMPAT ? s->compat : s->native;
+
+	if (nr >= CTL_SYSSET_BITS)
+		nr = CTL_SYSSET_BITS - 1;
+	return w[nr / 64] >> (nr % 64) & 1;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* CTL_H */

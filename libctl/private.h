@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * private.h - inside libctl: the handle, and what a backend has to provide.
+ *
+ * A backend is one file with one const struct ctl_transport; open.c chooses
+ * among them, and nothing else asks which one is in use.
+ */
+#ifndef CTL_PRIVATE_H
+#define CTL_PRIVATE_H
+
+#include "ctl.h"
+
+#define CTL_EXPORT __attribute__((visibility("default")))
+
+struct ctl_transport {
+	const char *name;
+	/*
+	 * Is this backend there at all?  0, or -errno with the reason set by
+	 * ctl_fail().  Must be cheap and change nothing.
+	 */
+	int (*available)(void);
+	/* Fill h->t_* (h->pid, h->tid are set).  Flags as ctl_open(). */
+	int (*open)(struct ctl *h, int flags);
+	/* Undo open() and ring(); never fails. */
+	void (*close)(struct ctl *h);
+	/* As ctl_write(). */
+	int (*write)(struct ctl *h, const void *msgs, size_t len, size_t *done);
+	int (*status)(struct ctl *h, struct ctl_status *st);
+	/* As ioctl CTL_IOC_LWPSTATUS: stores up to n, returns how many are. */
+	int (*threads)(struct ctl *h, struct ctl_lwpstatus *v, unsigned n);
+	int (*fpregs)(struct ctl *h, struct ctl_fpregs *r);
+	int (*poll_fd)(struct ctl *h, short *events);
+	/* CTL_POLL_STOPPED, _GONE, _INVALID, _DEAD; open.c adds _EVENTS. */
+	int (*poll_check)(struct ctl *h);
+	/*
+	 * Set up the ring and map it: h->ring.{user,info,data,size}.  Unmapping
+	 * is done by close().
+	 */
+	int (*ring)(struct ctl *h, const struct ctl_ring_setup *setup);
+	/* Tell the server that there is room (CTL_IOC_CONSUMED). */
+	void (*consumed)(struct ctl *h);
+};
+
+extern const struct ctl_transport ctl_transport_module;
+extern const struct ctl_transport ctl_transport_keeper;
+
+struct ctl_ring {
+	struct ctl_ring_user *user; /* NULL: no ring */
+	const struct ctl_ring_info *info;
+	const unsigned char *data;
+	uint64_t size; /* our own copy: the mapped one may lie */
+	uint64_t tail; /* given back */
+	uint64_t next; /* taken */
+};
+
+struct ctl {
+	const struct ctl_transport *t; /* NULL: read-only, filled from /proc */
+	pid_t pid, tid;
+	uint64_t start; /* with pid, the process's identity (P4) */
+	int pidfd;
+	int flags;
+	int fd;     /* the transport's */
+	void *priv; /* the transport's */
+	struct ctl_ring ring;
+};
+
+/*
+ * Set the text for ctl_error() and return err (negative), so that a failing
+ * path can say "return ctl_fail(-EBUSY, ...)".
+ */
+int ctl_fail(int err, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The same with strerror(-err) as the text. */
+int ctl_failno(int err);
+void ctl_log(enum ctl_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* proc.c: what /proc tells; each takes a pid, returns 0 or -errno */
+struct ctl_procinfo {
+	pid_t pid, ppid, tgid, tracer;
+	uid_t uid[4]; /* real, effective, saved, fs */
+	gid_t gid[4];
+	char state; /* R S D T t Z X ..*/
+	char comm[16];
+	uint64_t start; /* field 22 of stat */
+	unsigned nlwp;
+	uint64_t sigpend, shdpend, sigblk, sigign, sigcgt;
+};
+int ctl_proc_info(pid_t pid, pid_t tid, struct ctl_procinfo *pi);
+/* The start time alone. */
+int ctl_proc_start(pid_t pid, uint64_t *start);
+/* Threads of pid, in order; malloc'ed. Returns the number. */
+int ctl_proc_tids(pid_t pid, pid_t **tids);
+
+#endif
