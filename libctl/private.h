@@ -75,6 +75,16 @@ int ctl_failno(int err);
 void ctl_log(enum ctl_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* target.c: ctl_target_parse() on any bytes. */
+int ctl_target_parse_mem(const char *s, size_t len, struct ctl_target *t);
+/*
+ * names.c: a list of words ("a,!b", "!a,b", "all", "none") into a set of up to
+ * 64 bits, bit (n - 1) for the word whose value is n; what: for the error text.
+ */
+int ctl_set_parse(const char *list, size_t len, uint64_t all,
+		  int64_t (*value)(const char *, size_t), const char *what,
+		  uint64_t *set);
+
 /* proc.c: what /proc tells; each takes a pid, returns 0 or -errno */
 struct ctl_procinfo {
 	pid_t pid, ppid, tgid, tracer;
