@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * common.h - what the commands share: how they fail, how they read numbers and
+ * operands, how they print a status.
+ *
+ * A command is: a static table of options, a parser that only records what is
+ * wanted, one function for one target, and a main() of a few lines:
+ *
+ *     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &opt);
+ *     return cmd_finish(cmd_each(&opt.operands, 0, stop_one, &opt));
+ *
+ * --version is there without being asked for.
+ */
+#ifndef CMD_COMMON_H
+#define CMD_COMMON_H
+
+#include <argp.h>
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "ctl.h"
+
+/* ---------------------------------------------------------- exit status -- */
+
+#define CMD_OK 0
+#define CMD_SOME 1   /* some operands failed                                */
+#define CMD_NONE 2   /* nothing was done                                    */
+#define CMD_USAGE 64 /* the command line is wrong; nothing was tried        */
+
+/* The end of every --help. */
+#define CMD_EXIT_DOC \
+	"Exit status: 0 all done, 1 some failed, 2 none could be done, " \
+	"64 usage."
+
+/* --------------------------------------------------------------- errors -- */
+
+/* "prog: text" on stderr. */
+void cmd_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/*
+ * "prog: cannot VERB OBJECT: reason", the reason being ctl_error(), or if that
+ * is empty what err (negative) means.  Returns err.
+ */
+int cmd_fail(int err, const char *verb, const char *object);
+/* Flush what was printed: a full disk is a failure.  Returns the exit code. */
+int cmd_finish(int code);
+/* Send the library's messages of this level and graver to stderr. */
+void cmd_log(enum ctl_log_level level);
+
+/* -------------------------------------------------------------- numbers -- */
+
+/* Decimal or 0x..., all of s, within 0 .. max.  0 or -EINVAL. */
+int cmd_parse_u64(const char *s, uint64_t max, uint64_t *value);
+/* Seconds, with a fraction if wanted, into ms (1 at least); 0 or -EINVAL. */
+int cmd_parse_seconds(const char *s, int *ms);
+
+int64_t cmd_now_ms(void); /* CLOCK_MONOTONIC */
+
+/* ------------------------------------------------------------- operands -- */
+
+struct cmd_operand {
+	const char *arg; /* as given */
+	struct ctl_target target;
+};
+
+struct cmd_operands {
+	struct cmd_operand *v;
+	size_t n;
+};
+
+/*
+ * argp children.  state->input of each, which the parent's ARGP_KEY_INIT puts
+ * into state->child_inputs, is in the comment.
+ */
+extern const struct argp cmd_argp_operands; /* struct cmd_operands            */
+extern const struct argp cmd_argp_json;	    /* bool: -j                       */
+extern const struct argp cmd_argp_verbose;  /* none: -v                       */
+
+/*
+ * For each operand open what it names, the process or each of its threads, and
+ * call fn, which complains and returns an error (negative) or returns 0.  One
+ * that fails does not stop the others.  Returns the exit code.
+ */
+typedef int cmd_each_fn(struct ctl *h, const char *object, void *arg);
+int cmd_each(const struct cmd_operands *ops, int open_flags, cmd_each_fn *fn,
+	     void *arg);
+/* The same for one operand; 0 or the last error. */
+int cmd_each_of(const struct cmd_operand *op, int open_flags, cmd_each_fn *fn,
+		void *arg);
+/* The exit code for so many operands of which so many failed. */
+int cmd_exit_code(size_t n, size_t failed);
+
+/* --------------------------------------------------------------- status -- */
+
+#define CMD_STATUS_REGS 1 /* registers too */
+
+/* The status of h, all its threads or its one: text, as pflags(1) has it. */
+int cmd_status_text(FILE *out, struct ctl *h, const struct ctl_target *only,
+		    int flags);
+/* The same as a JSON object, which the caller puts. */
+int cmd_status_json(struct json_object **obj, struct ctl *h,
+		    const struct ctl_target *only, int flags);
+/* Why a thread is stopped, and the name of what made it; or a number in buf. */
+const char *cmd_stop_why(const struct ctl_lwpstatus *l);
+const char *cmd_stop_what(const struct ctl_lwpstatus *l, char *buf,
+			  size_t size);
+/* One line of JSON on out; takes over obj. */
+void cmd_json_print(FILE *out, struct json_object *obj);
+
+/* The command line of a process, or [comm], fit for a terminal. */
+void cmd_process_args(pid_t pid, char *buf, size_t size);
+
+/*
+ * The registers by name, in the order they are shown: name, offset in struct
+ * ctl_regs.  Ends with a NULL name.
+ */
+struct cmd_register {
+	const char *name;
+	size_t offset;
+};
+extern const struct cmd_register cmd_registers[];
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* error.c - how a command says that something went wrong. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common.h"
+
+void cmd_complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	/* What was printed before belongs before it when both go to one file. */
+	fflush(stdout);
+	flockfile(stderr);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	putc('\n', stderr);
+	funlockfile(stderr);
+}
+
+int cmd_fail(int err, const char *verb, const char *object)
+{
+	const char *reason = ctl_error();
+
+	if (!*reason)
+		reason = strerror(-err);
+	cmd_complain("cannot %s %s: %s", verb, object, reason);
+	return err;
+}
+
+int cmd_finish(int code)
+{
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		cmd_complain("cannot write standard output: %s",
+			     strerror(errno));
+		return code == CMD_OK ? CMD_SOME : code;
+	}
+	return code;
+}
+
+static void log_to_stderr(void *arg, enum ctl_log_level level, const char *msg)
+{
+	if (level <= *(enum ctl_log_level *)arg)
+		cmd_complain("%s", msg);
+}
+
+void cmd_log(enum ctl_log_level level)
+{
+	static enum ctl_log_level highest;
+
+	if (level > highest)
+		highest = level;
+	ctl_log_set(log_to_stderr, &highest);
+}
+
+static void print_version(FILE *out, struct argp_state *state)
+{
+	char backends[512];
+
+	(void)state;
+	fprintf(out, "%s (ctltools) " CTL_VERSION "\n",
+		program_invocation_short_name);
+	if (ctl_backend_describe(backends, sizeof(backends)) >= 0)
+		fprintf(out, "%s\n", backends);
+}
+
+void (*argp_program_version_hook)(FILE *, struct argp_state *) = print_version;
+
+/* Before main(), so that what the parser does is logged too. */
+__attribute__((constructor)) static void log_from_environment(void)
+{
+	const char *debug = getenv("CTL_DEBUG");
+
+	if (debug && *debug)
+		cmd_log(CTL_LOG_DEBUG);
+}
