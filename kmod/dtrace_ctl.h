@@ -344,7 +344,7 @@ struct ctl_bind {
  * With CTL_RING_DROP a record that does not fit is dropped and counted in
  * info.lost; the next one that fits is preceded by a CTL_REC_LOST.
  */
-#define CTL_RING_MIN (64U << 10)
+#define CTL_RING_MIN (128U << 10) /* twice the longest record: see PAD */
 #define CTL_RING_MAX (256U << 20)
 #define CTL_RING_DROP 1
 

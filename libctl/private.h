@@ -85,6 +85,19 @@ int ctl_set_parse(const char *list, size_t len, uint64_t all,
 		  int64_t (*value)(const char *, size_t), const char *what,
 		  uint64_t *set);
 
+/* message.c: one message of a batch */
+struct ctl_message {
+	long code;
+	const unsigned char *operand; /* not aligned */
+	size_t size;  /* of the operand */
+	size_t total; /* code and operand: where the next message starts */
+};
+/*
+ * The message at buf, of which len bytes are there.  -EINVAL unknown or
+ * truncated, -EOPNOTSUPP of SVR4 but not provided.
+ */
+int ctl_message_next(const void *buf, size_t len, struct ctl_message *m);
+
 /* proc.c: what /proc tells; each takes a pid, returns 0 or -errno */
 struct ctl_procinfo {
 	pid_t pid, ppid, tgid, tracer;
@@ -101,5 +114,8 @@ int ctl_proc_info(pid_t pid, pid_t tid, struct ctl_procinfo *pi);
 int ctl_proc_start(pid_t pid, uint64_t *start);
 /* Threads of pid, in order; malloc'ed. Returns the number. */
 int ctl_proc_tids(pid_t pid, pid_t **tids);
+/* The call that a thread sleeps in, into s->{syscall,sysabi,sysarg}; -EBUSY
+ * when it runs, or sleeps for another reason.  See proc(5), syscall. */
+int ctl_proc_syscall(pid_t pid, pid_t tid, struct ctl_lwpstatus *s);
 
 #endif

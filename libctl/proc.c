@@ -201,3 +201,30 @@ int ctl_proc_tids(pid_t pid, pid_t **tids)
 	*tids = v;
 	return n;
 }
+
+int ctl_proc_syscall(pid_t pid, pid_t tid, struct ctl_lwpstatus *s)
+{
+	unsigned long long v[9];
+	char path[64], buf[256], *p = buf, *end;
+	ssize_t n;
+	int i;
+
+	/* "running", "-1 SP PC", or nr, six arguments, sp, pc */
+	task_path(path, sizeof(path), pid, tid, "syscall");
+	n = slurp(path, buf, sizeof(buf));
+	if (n < 0)
+		return n;
+	if (buf[0] < '0' || buf[0] > '9')
+		return -EBUSY;
+	for (i = 0; i < 9; i++, p = end) {
+		v[i] = strtoull(p, &end, 0);
+		if (end == p)
+			return -EBUSY;
+	}
+	s->syscall = v[0];
+	/* The file does not tell the ABI; 32-bit code lies below 4 GiB. */
+	s->sysabi = v[8] <= UINT32_MAX ? CTL_ABI_COMPAT : CTL_ABI_NATIVE;
+	for (i = 0; i < 6; i++)
+		s->sysarg[i] = v[i + 1];
+	return 0;
+}
