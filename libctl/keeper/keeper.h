@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * keeper.h - inside the keeper.
+ *
+ * The keeper is "the module in user space": a process that holds the ptrace(2)
+ * attachment of one process (and of the children it follows), keeps its state
+ * between the commands, and leaves when there is nothing left to keep.
+ *
+ *   main.c     start, socket, the wait loop, the end
+ *   client.c   connections: requests, batches, waits
+ *   trace.c    the ptrace engine: threads, events, stop and run
+ *   repair.c   calls that a ptrace stop would break with EINTR
+ *   record.c   records and rings
+ *   capture.c  capture programs
+ *   status.c   struct ctl_status of what is held
+ *
+ * Everything runs in one thread, the tracer, as ptrace wants it; the only
+ * other thread watches descriptors and interrupts the tracer's wait (main.c).
+ *
+ * Ownership: a proc owns its lwps and lives as long as it has one or a client
+ * points to it (proc_unref).  Clients do not point to lwps; they keep a tid.
+ */
+#ifndef CTL_KEEPER_H
+#define CTL_KEEPER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../private.h"
+#include "proto.h"
+
+/* -- lists: a ring of struct list with a head --------------------------- */
+
+struct list {
+	struct list *next, *prev;
+};
+static inline void list_init(struct list *l)
+{
+	l->next = l->prev = l;
+}
+static inline bool list_empty(const struct list *l)
+{
+	return l->next == l;
+}
+static inline void list_add_tail(struct list *l, struct list *head)
+{
+	l->prev = head->prev;
+	l->next = head;
+	head->prev->next = l;
+	head->prev = l;
+}
+static inline void list_del(struct list *l)
+{
+	l->prev->next = l->next;
+	l->next->prev = l->prev;
+	list_init(l);
+}
+#define list_entry(p, type, member) \
+	((type *)(void *)((char *)(p)-offsetof(type, member)))
+#define list_for_each(pos, head, member)                               \
+	for (pos = list_entry((head)->next, __typeof__(*pos), member); \
+	     &pos->member != (head);                                   \
+	     pos = list_entry(pos->member.next, __typeof__(*pos), member))
+#define list_for_each_safe(pos, tmp, head, member)                        \
+	for (pos = list_entry((head)->next, __typeof__(*pos), member),    \
+	    tmp = list_entry(pos->member.next, __typeof__(*pos), member); \
+	     &pos->member != (head);                                      \
+	     pos = tmp,                                                   \
+	    tmp = list_entry(tmp->member.next, __typeof__(*tmp), member))
+
+/* -- a controlled process ------------------------------------------------ */
+
+struct proc {
+	struct list link; /* procs */
+	pid_t pid;
+	uint64_t start;
+	int pidfd;
+	int memfd; /* /proc/PID/mem, or -1; anew after exec */
+	bool root; /* the one the keeper was started for */
+	bool gone; /* reaped: every operation says ENOENT */
+	bool stopping; /* directed to stop as a whole: newborn threads too */
+	struct proc *from; /* a followed child: its parent, or NULL */
+	char link_path[160]; /* a followed child's symbolic link, or "" */
+
+	struct list lwps; /* in order of birth */
+	unsigned nlwp;
+
+	/* control: SVR4's, shared by all handles */
+	uint64_t modes;
+	uint64_t sigtrace, flttrace;
+	struct ctl_sysset sysentry, sysexit;
+	uint64_t discard; /* PCUNKILL: drop these when they come */
+
+	bool dirty; /* clients_dispatch() has something to tell */
+	struct list clients; /* handles on this process */
+	struct list covers;  /* struct cover: whose rings get its events */
+};
+
+/* -- one of its threads -------------------------------------------------- */
+
+enum lwp_state {
+	LWP_NEW,     /* attached by the kernel for us; first stop not seen */
+	LWP_RUNNING,
+	LWP_STOPPED, /* held: PR_STOPPED */
+	LWP_PARKED,  /* ptrace-stopped while its record waits for room */
+	LWP_LISTEN,  /* in a group stop of its own, which we let be */
+};
+
+/* How the kernel sees the ptrace stop that a thread is in. */
+enum stop_kind {
+	STOP_NONE,
+	STOP_TRAP,   /* PTRACE_EVENT_STOP and the other events */
+	STOP_SIGNAL, /* signal-delivery-stop: a signal can be passed on */
+	STOP_ENTRY,
+	STOP_EXIT,
+	STOP_GROUP,
+};
+
+/* repair.c: a call stepped back over, to be made again */
+struct repair {
+	bool rewound;  /* registers are at the call again */
+	bool watching; /* it was made again: its end is awaited */
+	unsigned nr;
+	int abi;
+	uint64_t rip;  /* behind the call */
+	uint64_t rsp, arg[6];
+	uint64_t deadline; /* CLOCK_MONOTONIC ns, 0: none */
+	int64_t expired;   /* the result when the deadline has come */
+	uint64_t began;    /* when it went to sleep in the call; 0: not known */
+	/* a time-out in memory, which the kernel has just updated */
+	uint64_t ts_addr; /* 0: none */
+	bool ts_micro;    /* a timeval */
+	uint64_t ts_since;
+};
+
+/* A system call being made, for one recorder. */
+struct draft {
+	struct list link; /* lwp->drafts */
+	struct client *client;
+	unsigned len, ncap;
+	unsigned char *buf; /* CTL_REC_BYTES */
+};
+
+/*
+ * A finished record that waits for room in a lossless ring.  Its thread is
+ * parked until the last of its records is stored; when the thread dies first
+ * the record stays.
+ */
+struct pending {
+	struct list link; /* client->backlog, in order */
+	struct lwp *owner; /* NULL: it died */
+	unsigned len;
+	unsigned char buf[];
+};
+
+struct lwp {
+	struct list link; /* proc->lwps */
+	struct list hash; /* by tid */
+	struct proc *proc;
+	pid_t tid;
+	enum lwp_state state;
+	enum stop_kind kind;
+
+	bool dstop;       /* directed to stop, not there */
+	bool interrupted; /* PTRACE_INTERRUPT sent, its stop not seen */
+	bool stepping;    /* PTRACE_SINGLESTEP on its way */
+	bool vforking;    /* waits for its vforked child: runs no user code */
+	bool zombie;      /* dead but not reaped: never stops */
+	bool syscalls;    /* last resumed with PTRACE_SYSCALL */
+	bool newborn;     /* has not left the call that made it */
+
+	/* why it is held */
+	bool istop;
+	unsigned why, what;
+	uint64_t stop_time;
+	int cursig, curflt;
+	siginfo_t info;
+	int group_signal;
+
+	/* the call it is in, once its entry was seen */
+	bool insys, aborted, hidden; /* hidden: its end is our doing */
+	unsigned nr;
+	int abi;
+	uint64_t arg[6];
+	uint64_t entry_time;
+	int64_t ret; /* at STOP_EXIT, or hidden */
+
+	struct repair repair;
+	struct list drafts;
+	unsigned npending; /* its records in backlogs */
+};
+
+/* -- a client: one connection, one handle -------------------------------- */
+
+struct ring {
+	struct ctl_ring_user *user; /* NULL: none.  Not to be trusted */
+	struct ctl_ring_info *info;
+	unsigned char *data;
+	uint64_t size, head, tail;
+	uint32_t flags;
+	uint64_t unreported; /* lost since the last CTL_REC_LOST */
+	uint64_t woken_tail, woken_mark;
+};
+
+#define CAP_TABLE (2 * CTL_SYSSET_BITS)
+struct capture {
+	unsigned nop;
+	struct ctl_capop op[CTL_CAP_OPS];
+};
+
+struct client {
+	struct list link;      /* clients */
+	struct list proc_link; /* proc->clients */
+	int fd, notify;
+	uid_t uid;
+	struct proc *proc; /* NULL before hello */
+	pid_t tid;
+	bool rdonly, invalid;
+	bool dead;     /* to be freed by clients_reap() */
+	unsigned told; /* CTL_POLL_* as of the last notification */
+
+	/* a batch that waits */
+	bool waiting;
+	uint32_t seq;
+	uint64_t wait_deadline; /* 0: none */
+	unsigned char *batch;
+	size_t batch_len, batch_done;
+	size_t batch_step; /* bytes of the message that waits */
+
+	struct ring ring;
+	struct ctl_record record;
+	struct list covers;        /* struct cover: the processes recorded */
+	struct list backlog;       /* struct pending */
+	struct capture **captures; /* CAP_TABLE, made when first needed */
+};
+
+/* The client's ring gets the events of proc. */
+struct cover {
+	struct list by_proc;   /* proc->covers */
+	struct list by_client; /* client->covers */
+	struct proc *proc;
+	struct client *client;
+};
+
+/* -- main.c -------------------------------------------------------------- */
+extern struct list procs, clients;
+extern int epoll_fd;
+extern char socket_path[108];
+uint64_t now_ns(void); /* CLOCK_MONOTONIC */
+/* Have trace_timers() and client_timers() called at this time. */
+void keeper_timer(uint64_t when);
+
+#define klog(...) ctl_log(CTL_LOG_DEBUG, __VA_ARGS__)
+
+/* -- trace.c ------------------------------------------------------------- */
+/* Attach to every thread.  0, or -errno with ctl_fail()'s text. */
+int trace_attach(pid_t pid, uint64_t start);
+/* One result of wait4(2). */
+void trace_event(pid_t tid, int status);
+struct proc *proc_find(pid_t pid, uint64_t start);
+void proc_unref(struct proc *p);
+struct lwp *proc_lwp(struct proc *p, pid_t tid);
+struct lwp *proc_representative(struct proc *p);
+void lwp_dstop(struct lwp *l);
+void proc_dstop(struct proc *p);
+/* Is it stopped in the sense of PCWSTOP? */
+bool lwp_stopped(const struct lwp *l);
+bool proc_stopped(struct proc *p);
+bool proc_istopped(struct proc *p); /* ... on an event of interest */
+/* 0 or -EBUSY */
+int lwp_run(struct lwp *l, uint64_t flags);
+int proc_run(struct proc *p, uint64_t flags);
+/* The sets or recorders changed: make running threads stop at calls. */
+void proc_retrace(struct proc *p);
+/* Clear everything and run: PR_RLC, and exec of a set-id file. */
+void proc_release(struct proc *p);
+/* Its last waiting record was stored (or given up). */
+void lwp_unpark(struct lwp *l);
+int lwp_getregs(struct lwp *l, struct ctl_regs *r);
+int lwp_setregs(struct lwp *l, const struct ctl_regs *r);
+/* All or -EFAULT. */
+int proc_read(struct proc *p, uint64_t addr, void *buf, size_t len);
+int proc_write(struct proc *p, uint64_t addr, const void *buf, size_t len);
+/* As many bytes as are readable, from addr on. */
+size_t proc_read_some(struct proc *p, uint64_t addr, void *buf, size_t len);
+/* Deadlines of repaired calls; returns the next one due, 0: none. */
+uint64_t trace_timers(uint64_t now);
+/* Nothing is kept for its own sake. */
+bool trace_idle(void);
+/* A thread that became a zombie never stops: find those (see lwp.zombie). */
+void proc_find_zombies(struct proc *p);
+
+/* -- repair.c ------------------------------------------------------------ */
+/* Before PTRACE_INTERRUPT: since when does it sleep? */
+void repair_prepare(struct lwp *l);
+/* At the stop that an interrupt caused: step back over the call. */
+void repair_stopped(struct lwp *l);
+/* A signal is about to be delivered: undo, or hide it if it is ignored. */
+void repair_signal(struct lwp *l, int sig);
+/* Just before it runs. */
+void repair_run(struct lwp *l);
+/* A call was entered; is it one that is made again? */
+bool repair_entry(struct lwp *l);
+/* The end of a call was seen. */
+void repair_exit(struct lwp *l);
+/* Would this result of the call it is in be made undone, by us or by the
+ * kernel, when it comes of our interrupt? */
+bool repair_hides(const struct lwp *l, int64_t ret);
+/* What the target's owner should see instead of rewound registers. */
+void repair_show(const struct lwp *l, struct ctl_regs *r);
+
+/* -- record.c ------------------------------------------------------------ */
+int ring_setup(struct client *c, const struct ctl_ring_setup *s, int fds[2]);
+void ring_free(struct client *c);
+bool proc_records(struct proc *p, unsigned type);
+void record_entry(struct lwp *l);
+void record_exit(struct lwp *l, int64_t ret, unsigned flags);
+void record_signal(struct lwp *l, const siginfo_t *si, int flt, uint64_t pc);
+void record_fork(struct lwp *l, pid_t pid, pid_t tid, unsigned kind);
+void record_exec(struct lwp *l, pid_t old);
+void record_death(struct lwp *l, int status, bool last);
+/* Store what waits, as far as there is room; runs threads so freed. */
+void record_flush(struct client *c);
+/* The thread is gone. */
+void record_forget(struct lwp *l);
+/* The client is going: its drafts and backlog with it. */
+void record_drop_client(struct client *c);
+void cover_add(struct client *c, struct proc *p);
+void cover_free(struct cover *cv);
+bool ring_ready(const struct client *c); /* the reader's mark is reached */
+
+/* -- capture.c ----------------------------------------------------------- */
+int capture_upload(struct client *c, const unsigned char *p, size_t len);
+void capture_free(struct client *c);
+/* Run the program of l's call for when; appends to the draft. */
+void capture_run(struct lwp *l, struct draft *d, int when, int64_t ret);
+
+/* -- status.c ------------------------------------------------------------ */
+void status_fill(struct client *c, struct ctl_status *st);
+void status_lwp(struct lwp *l, struct ctl_lwpstatus *s);
+
+/* -- client.c ------------------------------------------------------------ */
+void client_accept(int listen_fd);
+void client_ready(struct client *c); /* readable, or hung up */
+void clients_close_all(void);
+/* State changed: clients_dispatch() will finish waits and notify. */
+void clients_update(struct proc *p);
+void clients_dispatch(void);
+void client_wake(struct client *c); /* the ring reached its mark */
+uint64_t client_timers(uint64_t now);
+void clients_reap(void);
+
+#endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * main.c - the keeper process: ctlkeeper PID START SOCKET.
+ *
+ * libctl starts it (transport_keeper.c) for one process and waits for a struct
+ * keep_ready on descriptor 3.  It attaches, listens, serves, and exits when no
+ * client is connected and nothing is kept: no thread held, no set, no record,
+ * no call under repair.
+ *
+ * The wait.  ptrace wants one thread to wait in wait4(2), sockets want one to
+ * wait in epoll; nothing waits for both.  So a second thread waits for the
+ * descriptors.  When one is ready it sets io_ready and interrupts the tracer's
+ * wait4() by a signal, again every millisecond until it is heard, since the
+ * signal may fall just before the wait.  The hot path, a traced system call,
+ * pays one load for this.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "keeper.h"
+
+int epoll_fd = -1;
+char socket_path[108];
+
+static int listen_fd = -1, timer_fd = -1;
+static uint64_t timer_at; /* what timer_fd is set to, 0: off */
+static atomic_bool io_ready, tracer_waits;
+static volatile sig_atomic_t quit;
+static pthread_t tracer;
+static pthread_mutex_t io_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t io_done;
+
+uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static void timer_set(uint64_t when)
+{
+	struct itimerspec its = { 0 };
+
+	timer_at = when;
+	its.it_value.tv_sec = when / 1000000000ULL;
+	its.it_value.tv_nsec = when % 1000000000ULL;
+	timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &its, NULL);
+}
+
+void keeper_timer(uint64_t when)
+{
+	if (when && (!timer_at || when < timer_at))
+		timer_set(when);
+}
+
+static void on_kick(int sig)
+{
+	(void)sig;
+}
+
+static void on_quit(int sig)
+{
+	(void)sig;
+	quit = 1;
+}
+
+/* -- the thread that watches the descriptors ------------------------------ */
+
+static void *watch(void *arg)
+{
+	struct epoll_event ev;
+	struct timespec ts;
+
+	(void)arg;
+	for (;;) {
+		if (epoll_wait(epoll_fd, &ev, 1, -1) < 1)
+			continue;
+		pthread_mutex_lock(&io_lock);
+		atomic_store(&io_ready, true);
+		while (atomic_load(&io_ready)) {
+			if (atomic_load(&tracer_waits))
+				pthread_kill(tracer, SIGUSR1);
+			clock_gettime(CLOCK_MONOTONIC, &ts);
+			ts.tv_nsec += 1000000;
+			if (ts.tv_nsec >= 1000000000) {
+				ts.tv_nsec -= 1000000000;
+				ts.tv_sec++;
+			}
+			pthread_cond_timedwait(&io_done, &io_lock, &ts);
+		}
+		pthread_mutex_unlock(&io_lock);
+	}
+	return NULL;
+}
+
+static void handle_io(void)
+{
+	struct epoll_event ev[64];
+	uint64_t expired, a, b;
+	bool timer = false;
+	int n, i;
+
+	n = epoll_wait(epoll_fd, ev, 64, 0);
+	for (i = 0; i < n; i++) {
+		if (ev[i].data.ptr == &listen_fd)
+			client_accept(listen_fd);
+		else if (ev[i].data.ptr == &timer_fd)
+			timer = true;
+		else
+			client_ready(ev[i].data.ptr);
+	}
+	if (timer && read(timer_fd, &expired, sizeof(expired)) > 0) {
+		timer_at = 0;
+		a = trace_timers(now_ns());
+		b = client_timers(now_ns());
+		keeper_timer(a);
+		keeper_timer(b);
+	}
+	clients_reap();
+}
+
+static void ack_io(void)
+{
+	pthread_mutex_lock(&io_lock);
+	atomic_store(&io_ready, false);
+	pthread_cond_signal(&io_done);
+	pthread_mutex_unlock(&io_lock);
+}
+
+/* -- the loop ------------------------------------------------------------- */
+
+/* A burst is taken whole before any of it is handled: wait4() reports the
+ * oldest tracee first, and one that makes call after call would starve the
+ * others. */
+#define BURST 512
+
+static void take_events(void)
+{
+	static struct {
+		pid_t tid;
+		int status;
+	} ev[BURST];
+	int n = 0, i, status, flags = __WALL;
+	pid_t tid;
+
+	atomic_store(&tracer_waits, true);
+	if (atomic_load(&io_ready) || quit)
+		flags |= WNOHANG;
+	tid = wait4(-1, &status, flags, NULL);
+	atomic_store(&tracer_waits, false);
+	if (tid < 0 && errno == ECHILD) {
+		/* No tracee at all: only descriptors matter. */
+		struct epoll_event e;
+
+		epoll_wait(epoll_fd, &e, 1, -1);
+		handle_io();
+		return;
+	}
+	while (tid > 0) {
+		ev[n].tid = tid;
+		ev[n++].status = status;
+		if (n == BURST)
+			break;
+		tid = wait4(-1, &status, __WALL | WNOHANG, NULL);
+	}
+	for (i = 0; i < n; i++)
+		trace_event(ev[i].tid, ev[i].status);
+}
+
+static bool finished(void)
+{
+	static uint64_t first;
+
+	if (quit)
+		return true;
+	if (!list_empty(&clients)) {
+		first = 1;
+		return false;
+	}
+	if (first != 1) {
+		/* The one who started us has yet to connect. */
+		if (!first)
+			first = now_ns() + 5000000000ULL;
+		if (now_ns() < first) {
+			keeper_timer(first);
+			return false;
+		}
+	}
+	return trace_idle();
+}
+
+static void serve(void)
+{
+	while (!finished()) {
+		take_events();
+		if (atomic_load(&io_ready)) {
+			handle_io();
+			ack_io();
+		}
+		clients_dispatch();
+	}
+}
+
+/* -- start and end -------------------------------------------------------- */
+
+static void ready(int err)
+{
+	struct keep_ready r = { .err = err };
+
+	if (err)
+		snprintf(r.text, sizeof(r.text), "%s", ctl_error());
+	if (write(KEEP_READY_FD, &r, sizeof(r)) < 0)
+		_exit(1);
+	close(KEEP_READY_FD);
+}
+
+static int add_watch(int fd, void *ptr)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = ptr };
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static int start_listening(void)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", socket_path);
+	listen_fd = socket(AF_UNIX,
+			   SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (listen_fd < 0)
+		return ctl_failno(-errno);
+	umask(077);
+	if (bind(listen_fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	    listen(listen_fd, 64) < 0)
+		return ctl_fail(-errno, "%s: %s", socket_path, strerror(errno));
+	return 0;
+}
+
+static int set_up(void)
+{
+	struct sigaction sa = { .sa_handler = on_kick };
+	pthread_condattr_t ca;
+	sigset_t all, old;
+	pthread_t t;
+	int err;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	sa.sa_handler = on_quit;
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (epoll_fd < 0 || timer_fd < 0)
+		return ctl_failno(-errno);
+	if ((err = add_watch(listen_fd, &listen_fd)) ||
+	    (err = add_watch(timer_fd, &timer_fd)))
+		return ctl_failno(err);
+	tracer = pthread_self();
+	pthread_condattr_init(&ca);
+	pthread_condattr_setclock(&ca, CLOCK_MONOTONIC);
+	pthread_cond_init(&io_done, &ca);
+	/* Signals are the tracer's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&t, NULL, watch, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return err ? ctl_failno(-err) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long long start;
+	struct proc *p;
+	char *end;
+	long pid;
+	int err;
+
+	if (argc != 4)
+		goto usage;
+	errno = 0;
+	pid = strtol(argv[1], &end, 10);
+	if (errno || *end || end == argv[1] || pid < 1 || pid > INT32_MAX)
+		goto usage;
+	start = strtoull(argv[2], &end, 10);
+	if (errno || *end || end == argv[2] || argv[3][0] != '/' ||
+	    strlen(argv[3]) >= sizeof(socket_path))
+		goto usage;
+	strcpy(socket_path, argv[3]);
+
+	/* It has secrets of its tracees: neither core nor peeking. */
+	prctl(PR_SET_DUMPABLE, 0);
+	err = trace_attach(pid, start);
+	if (!err)
+		err = start_listening();
+	if (!err)
+		err = set_up();
+	ready(err);
+	if (err)
+		return 1;
+	serve();
+
+	/* From here on a client that connects is refused and starts anew. */
+	unlink(socket_path);
+	if (quit) {
+		list_for_each(p, &procs, link)
+			proc_release(p);
+	}
+	clients_close_all();
+	list_for_each(p, &procs, link)
+		if (p->link_path[0])
+			unlink(p->link_path);
+	return 0;
+
+usage:
+	fprintf(stderr, "%s: started by libctl, not by hand\n", KEEP_NAME);
+	return 64;
+}

@@ -1,0 +1,1278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * trace.c - the ptrace engine: see ptrace(2), "Attaching and detaching",
+ * "Stopped states".
+ *
+ * SVR4 has directed stops and events; ptrace has one kind of stop, of one
+ * thread, for the tracer to make sense of.  A thread here is in one of five
+ * states (enum lwp_state).  Every wait4(2) result finds it running and leaves
+ * it held (LWP_STOPPED), parked until its record fits (LWP_PARKED), in a group
+ * stop of its own (LWP_LISTEN), or running again: settle() decides.
+ *
+ * What makes a thread stop:
+ *   - an event of interest: hold() it, and direct its siblings to stop;
+ *   - a directed stop: PTRACE_INTERRUPT, and whatever stop comes next.  The
+ *     kernel forgets a pending interrupt at any other ptrace stop
+ *     (ptrace_stop() in kernel/signal.c clears JOBCTL_TRAP_STOP), so the next
+ *     stop has to do, but for a signal's: that one is delivered first, with
+ *     the interrupt sent again, because a signal we hold would be lost if the
+ *     keeper were killed.
+ *
+ * Attached is not disturbed: PTRACE_SEIZE stops nothing, a thread runs with
+ * PTRACE_CONT unless someone traces its calls, and the keeper never detaches:
+ * when it exits the kernel lets every tracee go without waking those that
+ * sleep, where PTRACE_DETACH would need them stopped first.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keeper.h"
+
+#ifndef PTRACE_EVENT_STOP
+#define PTRACE_EVENT_STOP 128
+#endif
+
+#define OPTIONS                                                     \
+	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE |              \
+	 PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |                 \
+	 PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXEC)
+
+struct list procs = { &procs, &procs };
+
+#define HASH 1024U
+static struct list buckets[HASH];
+
+static bool syscalls_wanted(struct proc *p);
+static void settle(struct lwp *l);
+
+static long pt(int request, pid_t tid, unsigned long addr, unsigned long data)
+{
+	return ptrace(request, tid, (void *)addr, (void *)data);
+}
+
+/* -- tables --------------------------------------------------------------- */
+
+static struct list *bucket(pid_t tid)
+{
+	struct list *b = &buckets[(unsigned)tid % HASH];
+
+	if (!b->next)
+		list_init(b);
+	return b;
+}
+
+static struct lwp *lwp_find(pid_t tid)
+{
+	struct lwp *l;
+
+	list_for_each(l, bucket(tid), hash)
+		if (l->tid == tid)
+			return l;
+	return NULL;
+}
+
+static struct lwp *lwp_new(struct proc *p, pid_t tid)
+{
+	struct lwp *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->proc = p;
+	l->tid = tid;
+	list_init(&l->drafts);
+	list_add_tail(&l->hash, bucket(tid));
+	list_add_tail(&l->link, &p->lwps);
+	p->nlwp++;
+	return l;
+}
+
+static void lwp_free(struct lwp *l)
+{
+	record_forget(l);
+	list_del(&l->hash);
+	list_del(&l->link);
+	l->proc->nlwp--;
+	free(l);
+}
+
+static struct proc *proc_new(pid_t pid, uint64_t start)
+{
+	struct proc *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->pid = pid;
+	p->start = start;
+	p->memfd = -1;
+	p->pidfd = syscall(SYS_pidfd_open, pid, 0);
+	list_init(&p->lwps);
+	list_init(&p->clients);
+	list_init(&p->covers);
+	list_add_tail(&p->link, &procs);
+	return p;
+}
+
+struct proc *proc_find(pid_t pid, uint64_t start)
+{
+	struct proc *p;
+
+	list_for_each(p, &procs, link)
+		if (p->pid == pid && p->start == start)
+			return p;
+	return NULL;
+}
+
+void proc_unref(struct proc *p)
+{
+	struct cover *cv, *tmp;
+	struct proc *q;
+
+	if (p->nlwp || !list_empty(&p->clients))
+		return;
+	list_for_each_safe(cv, tmp, &p->covers, by_proc)
+		cover_free(cv);
+	list_for_each(q, &procs, link)
+		if (q->from == p)
+			q->from = p->from;
+	if (p->link_path[0])
+		unlink(p->link_path);
+	if (p->memfd >= 0)
+		close(p->memfd);
+	if (p->pidfd >= 0)
+		close(p->pidfd);
+	list_del(&p->link);
+	free(p);
+}
+
+struct lwp *proc_lwp(struct proc *p, pid_t tid)
+{
+	struct lwp *l = lwp_find(tid);
+
+	return l && l->proc == p ? l : NULL;
+}
+
+/* First to stop on an event of interest, else the main thread, else any. */
+struct lwp *proc_representative(struct proc *p)
+{
+	struct lwp *l, *best = NULL;
+	int rank, best_rank = -1;
+
+	list_for_each(l, &p->lwps, link) {
+		if (l->state == LWP_STOPPED && l->istop &&
+		    l->why != PR_REQUESTED)
+			rank = 4;
+		else if (l->state == LWP_STOPPED && l->tid == p->pid)
+			rank = 3;
+		else if (l->state == LWP_STOPPED)
+			rank = 2;
+		else if (l->tid == p->pid && !l->zombie)
+			rank = 1;
+		else
+			rank = 0;
+		if (rank > best_rank ||
+		    (rank == best_rank && rank == 4 &&
+		     l->stop_time < best->stop_time)) {
+			best = l;
+			best_rank = rank;
+		}
+	}
+	return best;
+}
+
+/* -- memory and registers ------------------------------------------------- */
+
+int lwp_getregs(struct lwp *l, struct ctl_regs *r)
+{
+	_Static_assert(sizeof(struct ctl_regs) ==
+			       sizeof(struct user_regs_struct), "registers");
+	return pt(PTRACE_GETREGS, l->tid, 0, (unsigned long)r) < 0 ? -errno : 0;
+}
+
+int lwp_setregs(struct lwp *l, const struct ctl_regs *r)
+{
+	return pt(PTRACE_SETREGS, l->tid, 0, (unsigned long)r) < 0 ? -errno : 0;
+}
+
+static int mem_open(struct proc *p)
+{
+	char path[64];
+
+	if (p->memfd < 0) {
+		snprintf(path, sizeof(path), "/proc/%d/mem", p->pid);
+		p->memfd = open(path, O_RDWR | O_CLOEXEC);
+	}
+	return p->memfd < 0 ? -errno : 0;
+}
+
+size_t proc_read_some(struct proc *p, uint64_t addr, void *buf, size_t len)
+{
+	struct iovec local = { buf, len };
+	struct iovec remote[2];
+	size_t first = 4096 - (addr & 4095);
+	ssize_t n;
+
+	/*
+	 * The kernel stops at the first bad iovec, not at the first bad page
+	 * of one: cut at the first page boundary so that a short buffer at the
+	 * end of a mapping comes whole.
+	 */
+	if (addr + len < addr)
+		return 0;
+	remote[0].iov_base = (void *)addr;
+	remote[0].iov_len = len < first ? len : first;
+	remote[1].iov_base = (void *)(addr + remote[0].iov_len);
+	remote[1].iov_len = len - remote[0].iov_len;
+	n = process_vm_readv(p->pid, &local, 1, remote,
+			     remote[1].iov_len ? 2 : 1, 0);
+	if (n >= 0)
+		return n;
+	/* The main thread may be a zombie, whose memory is gone. */
+	if (mem_open(p) < 0)
+		return 0;
+	n = pread(p->memfd, buf, len, addr);
+	return n < 0 ? 0 : n;
+}
+
+int proc_read(struct proc *p, uint64_t addr, void *buf, size_t len)
+{
+	size_t done = 0, n;
+
+	while (done < len) {
+		n = proc_read_some(p, addr + done, (char *)buf + done,
+				   len - done);
+		if (!n)
+			return -EFAULT;
+		done += n;
+	}
+	return 0;
+}
+
+/* /proc/PID/mem also writes where the page is read-only, as ptrace does. */
+int proc_write(struct proc *p, uint64_t addr, const void *buf, size_t len)
+{
+	size_t done = 0;
+	ssize_t n;
+	int err = mem_open(p);
+
+	if (err)
+		return err == -ENOENT ? err : -EFAULT;
+	while (done < len) {
+		n = pwrite(p->memfd, (const char *)buf + done, len - done,
+			   addr + done);
+		if (n <= 0)
+			return -EFAULT;
+		done += n;
+	}
+	return 0;
+}
+
+/* -- running -------------------------------------------------------------- */
+
+static bool sysset_empty(const struct ctl_sysset *s)
+{
+	static const struct ctl_sysset none;
+
+	return !memcmp(s, &none, sizeof(none));
+}
+
+static bool syscalls_wanted(struct proc *p)
+{
+	return !sysset_empty(&p->sysentry) || !sysset_empty(&p->sysexit) ||
+	       proc_records(p, CTL_REC_SYSCALL) ||
+	       proc_records(p, CTL_REC_SYSENTRY);
+}
+
+/* Let a ptrace-stopped thread go.  It may have died: then wait4() tells. */
+static void lwp_resume(struct lwp *l)
+{
+	bool calls = syscalls_wanted(l->proc) || l->repair.watching ||
+		     l->repair.rewound || l->aborted;
+	int request, sig = 0;
+
+	if (l->npending) {
+		l->state = LWP_PARKED;
+		return;
+	}
+	repair_run(l);
+	if (l->kind == STOP_SIGNAL)
+		sig = l->cursig;
+	else if (l->cursig && l->cursig != SIGKILL)
+		/* PCSSIG away from a signal's stop: queue it. */
+		syscall(SYS_tgkill, l->proc->pid, l->tid, l->cursig);
+	if (l->kind == STOP_GROUP) {
+		request = PTRACE_LISTEN;
+		l->state = LWP_LISTEN;
+	} else if (l->stepping) {
+		request = PTRACE_SINGLESTEP;
+		l->state = LWP_RUNNING;
+	} else {
+		request = calls ? PTRACE_SYSCALL : PTRACE_CONT;
+		l->state = LWP_RUNNING;
+	}
+	l->syscalls = request == PTRACE_SYSCALL;
+	l->cursig = l->curflt = 0;
+	l->why = l->what = 0;
+	l->istop = false;
+	if (request != PTRACE_LISTEN)
+		l->kind = STOP_NONE;
+	if (pt(request, l->tid, 0, sig) < 0 && errno != ESRCH)
+		klog("%d: resume: %s", l->tid, strerror(errno));
+}
+
+void lwp_unpark(struct lwp *l)
+{
+	if (l->state == LWP_PARKED)
+		settle(l);
+}
+
+static void lwp_interrupt(struct lwp *l)
+{
+	if (l->interrupted)
+		return;
+	repair_prepare(l);
+	if (pt(PTRACE_INTERRUPT, l->tid, 0, 0) == 0)
+		l->interrupted = true;
+}
+
+/* Hold a ptrace-stopped thread: PR_STOPPED from here on. */
+static void hold(struct lwp *l, unsigned why, unsigned what)
+{
+	struct proc *p = l->proc;
+
+	l->state = LWP_STOPPED;
+	l->dstop = false;
+	l->istop = true;
+	l->why = why;
+	l->what = what;
+	l->stop_time = now_ns();
+	if (why != PR_REQUESTED && !(p->modes & PR_ASYNC))
+		proc_dstop(p);
+	clients_update(p);
+}
+
+/* After a stop that nothing else wants: run on, or hold if so directed. */
+static void settle(struct lwp *l)
+{
+	if (!l->dstop) {
+		lwp_resume(l);
+		return;
+	}
+	if (l->kind == STOP_SIGNAL && l->cursig) {
+		pt(PTRACE_INTERRUPT, l->tid, 0, 0);
+		l->interrupted = true;
+		lwp_resume(l);
+		return;
+	}
+	hold(l, PR_REQUESTED, 0);
+}
+
+void lwp_dstop(struct lwp *l)
+{
+	switch (l->state) {
+	case LWP_STOPPED:
+		return;
+	case LWP_PARKED:
+		hold(l, PR_REQUESTED, 0);
+		return;
+	case LWP_NEW:
+		l->dstop = true;
+		return;
+	case LWP_RUNNING:
+	case LWP_LISTEN:
+		l->dstop = true;
+		lwp_interrupt(l);
+		return;
+	}
+}
+
+void proc_dstop(struct proc *p)
+{
+	struct lwp *l;
+
+	if (p->stopping) {
+		/* Being done further up the stack, or all are directed. */
+		list_for_each(l, &p->lwps, link)
+			if (l->state != LWP_STOPPED && !l->dstop)
+				lwp_dstop(l);
+		return;
+	}
+	p->stopping = true;
+	/* First all of the looking (repair_prepare), then all of the stopping:
+	 * they shall stop as close to each other as can be. */
+	list_for_each(l, &p->lwps, link)
+		if (l->state == LWP_RUNNING && !l->interrupted)
+			repair_prepare(l);
+	list_for_each(l, &p->lwps, link)
+		lwp_dstop(l);
+}
+
+bool lwp_stopped(const struct lwp *l)
+{
+	return l->state == LWP_STOPPED || (l->vforking && l->dstop);
+}
+
+bool proc_stopped(struct proc *p)
+{
+	bool any = false;
+	struct lwp *l;
+
+	list_for_each(l, &p->lwps, link) {
+		if (lwp_stopped(l))
+			any = true;
+		else if (!l->zombie)
+			return false;
+	}
+	return any;
+}
+
+bool proc_istopped(struct proc *p)
+{
+	struct lwp *l;
+
+	if (!(p->modes & PR_ASYNC))
+		return proc_stopped(p);
+	list_for_each(l, &p->lwps, link)
+		if (l->state == LWP_STOPPED && l->istop)
+			return true;
+	return false;
+}
+
+void proc_find_zombies(struct proc *p)
+{
+	struct ctl_procinfo pi;
+	struct lwp *l;
+
+	list_for_each(l, &p->lwps, link)
+		if (!l->zombie && !lwp_stopped(l) &&
+		    ctl_proc_info(p->pid, l->tid, &pi) == 0 &&
+		    (pi.state == 'Z' || pi.state == 'X'))
+			l->zombie = true;
+}
+
+static void abort_call(struct lwp *l)
+{
+	struct ctl_regs r;
+
+	/* No call has this number; what it returns is replaced at exit. */
+	if (lwp_getregs(l, &r) < 0)
+		return;
+	r.orig_rax = -1;
+	if (lwp_setregs(l, &r) == 0)
+		l->aborted = true;
+}
+
+static void release_lwp(struct lwp *l, uint64_t flags)
+{
+	if (flags & (PRCSIG | PRCFAULT)) {
+		bool drop = (flags & PRCSIG) || l->why == PR_FAULTED;
+
+		if (drop)
+			l->cursig = 0;
+	}
+	/* The fault is let through: now it is a signal like any. */
+	if (l->why == PR_FAULTED && l->cursig && l->kind == STOP_SIGNAL &&
+	    (l->proc->sigtrace & CTL_SIGBIT(l->cursig))) {
+		l->curflt = 0;
+		hold(l, PR_SIGNALLED, l->cursig);
+		return;
+	}
+	if ((flags & PRSABORT) && l->kind == STOP_ENTRY && !l->aborted)
+		abort_call(l);
+	l->stepping = flags & PRSTEP;
+	l->dstop = false;
+	if (flags & PRSTOP) {
+		l->dstop = true;
+		if (pt(PTRACE_INTERRUPT, l->tid, 0, 0) == 0)
+			l->interrupted = true;
+	}
+	lwp_resume(l);
+}
+
+int lwp_run(struct lwp *l, uint64_t flags)
+{
+	if (l->state != LWP_STOPPED) {
+		if (!l->dstop)
+			return -EBUSY;
+		l->dstop = false; /* takes the directive back */
+		return 0;
+	}
+	l->proc->stopping = false;
+	release_lwp(l, flags);
+	clients_update(l->proc);
+	return 0;
+}
+
+int proc_run(struct proc *p, uint64_t flags)
+{
+	struct lwp *l, *tmp, *rep = proc_representative(p);
+	bool any = p->stopping;
+
+	list_for_each(l, &p->lwps, link)
+		if (l->state == LWP_STOPPED || l->dstop)
+			any = true;
+	if (!any)
+		return -EBUSY;
+	p->stopping = false;
+	list_for_each_safe(l, tmp, &p->lwps, link) {
+		l->dstop = false;
+		if (l->state == LWP_STOPPED)
+			release_lwp(l, l == rep ? flags : flags & PRSTOP);
+	}
+	/* One may have stopped again at once, on the signal of its fault. */
+	list_for_each(l, &p->lwps, link)
+		if (l->state == LWP_STOPPED && !(p->modes & PR_ASYNC)) {
+			proc_dstop(p);
+			break;
+		}
+	clients_update(p);
+	return 0;
+}
+
+/*
+ * Threads that run without PTRACE_SYSCALL while calls are wanted have to be
+ * stopped once to be resumed differently.  The other way round takes care of
+ * itself at the next call.
+ */
+void proc_retrace(struct proc *p)
+{
+	struct lwp *l;
+
+	if (!syscalls_wanted(p))
+		return;
+	list_for_each(l, &p->lwps, link)
+		if (l->state == LWP_RUNNING && !l->syscalls)
+			lwp_interrupt(l);
+}
+
+void proc_release(struct proc *p)
+{
+	memset(&p->sysentry, 0, sizeof(p->sysentry));
+	memset(&p->sysexit, 0, sizeof(p->sysexit));
+	p->sigtrace = p->flttrace = p->discard = p->modes = 0;
+	proc_run(p, 0);
+}
+
+/* -- birth ---------------------------------------------------------------- */
+
+/*
+ * A newborn's first stop and its parent's event come in any order.  A tid that
+ * was seen first waits here; if the parent dies without a word it is looked up
+ * in /proc (trace_timers).
+ */
+struct early {
+	struct list link;
+	pid_t tid;
+	int status;
+	uint64_t since;
+};
+static struct list earlies = { &earlies, &earlies };
+#define EARLY_NS 50000000ULL
+
+static void let_go(pid_t tid)
+{
+	pt(PTRACE_DETACH, tid, 0, 0);
+}
+
+static void adopt(struct proc *p, pid_t tid)
+{
+	struct early *e, *tmp;
+	struct lwp *l = lwp_new(p, tid);
+	int status = 0;
+
+	if (l) {
+		l->state = LWP_NEW;
+		l->dstop = p->stopping;
+	}
+	list_for_each_safe(e, tmp, &earlies, link) {
+		if (e->tid != tid)
+			continue;
+		status = e->status;
+		list_del(&e->link);
+		free(e);
+		if (l)
+			trace_event(tid, status);
+		else
+			let_go(tid); /* out of memory: at least not stuck */
+		return;
+	}
+}
+
+static void follow(struct proc *parent, pid_t pid)
+{
+	struct proc *p;
+	struct cover *cv;
+	uint64_t start;
+	const char *slash = strrchr(socket_path, '/');
+
+	if (ctl_proc_start(pid, &start) < 0)
+		start = 0;
+	p = proc_new(pid, start);
+	if (!p)
+		return;
+	p->from = parent;
+	p->modes = parent->modes;
+	p->sigtrace = parent->sigtrace;
+	p->flttrace = parent->flttrace;
+	p->sysentry = parent->sysentry;
+	p->sysexit = parent->sysexit;
+	list_for_each(cv, &parent->covers, by_proc)
+		cover_add(cv->client, p);
+	if (slash) {
+		snprintf(p->link_path, sizeof(p->link_path), "%.*s/%d.%llu",
+			 (int)(slash - socket_path), socket_path, pid,
+			 (unsigned long long)start);
+		unlink(p->link_path);
+		if (symlink(slash + 1, p->link_path) < 0)
+			p->link_path[0] = '\0';
+	}
+	adopt(p, pid);
+}
+
+/* Children that are not followed are attached by the kernel all the same,
+ * because options cannot be changed while a thread runs. */
+struct shy {
+	struct list link;
+	pid_t tid;
+};
+static struct list shies = { &shies, &shies };
+
+static void shun(pid_t tid)
+{
+	struct early *e, *tmp;
+	struct shy *s;
+
+	list_for_each_safe(e, tmp, &earlies, link)
+		if (e->tid == tid) {
+			list_del(&e->link);
+			free(e);
+			let_go(tid);
+			return;
+		}
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return;
+	s->tid = tid;
+	list_add_tail(&s->link, &shies);
+}
+
+static bool is_thread_of(pid_t pid, pid_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, tid);
+	return access(path, F_OK) == 0;
+}
+
+static void on_birth(struct lwp *l, int event)
+{
+	struct proc *p = l->proc;
+	unsigned long msg = 0;
+	unsigned kind = event == PTRACE_EVENT_VFORK ? CTL_FORK_VFORK :
+						      CTL_FORK_FORK;
+	pid_t tid;
+
+	if (pt(PTRACE_GETEVENTMSG, l->tid, 0, (unsigned long)&msg) < 0)
+		return;
+	tid = msg;
+	if (event == PTRACE_EVENT_VFORK)
+		l->vforking = true;
+	if (event == PTRACE_EVENT_CLONE && is_thread_of(p->pid, tid)) {
+		record_fork(l, p->pid, tid, CTL_FORK_THREAD);
+		adopt(p, tid);
+		return;
+	}
+	record_fork(l, tid, tid, kind);
+	if (p->modes & PR_FORK)
+		follow(p, tid);
+	else
+		shun(tid);
+}
+
+static void on_unknown(pid_t tid, int status)
+{
+	struct early *e;
+	struct shy *s;
+
+	list_for_each(s, &shies, link)
+		if (s->tid == tid) {
+			list_del(&s->link);
+			free(s);
+			if (WIFSTOPPED(status))
+				let_go(tid);
+			return;
+		}
+	if (!WIFSTOPPED(status))
+		return;
+	e = calloc(1, sizeof(*e));
+	if (!e) {
+		let_go(tid);
+		return;
+	}
+	e->tid = tid;
+	e->status = status;
+	e->since = now_ns();
+	list_add_tail(&e->link, &earlies);
+	keeper_timer(e->since + EARLY_NS);
+}
+
+static uint64_t early_timers(uint64_t now)
+{
+	struct early *e, *tmp;
+	struct ctl_procinfo pi;
+	uint64_t next = 0;
+	struct proc *p, *home;
+
+	list_for_each_safe(e, tmp, &earlies, link) {
+		if (now < e->since + EARLY_NS) {
+			if (!next || e->since + EARLY_NS < next)
+				next = e->since + EARLY_NS;
+			continue;
+		}
+		home = NULL;
+		if (ctl_proc_info(e->tid, 0, &pi) == 0)
+			list_for_each(p, &procs, link)
+				if (p->pid == pi.tgid && !p->gone)
+					home = p;
+		if (home) {
+			adopt(home, e->tid); /* frees e */
+		} else {
+			let_go(e->tid);
+			list_del(&e->link);
+			free(e);
+		}
+	}
+	return next;
+}
+
+/* -- exec ----------------------------------------------------------------- */
+
+/* Could this user open the process as it is now (P5)? */
+static bool may_control(struct proc *p, uid_t uid)
+{
+	struct ctl_procinfo pi;
+	char path[64];
+	struct stat st;
+	int i;
+
+	if (uid == 0)
+		return true;
+	if (ctl_proc_info(p->pid, 0, &pi) < 0)
+		return false;
+	for (i = 0; i < 3; i++)
+		if (pi.uid[i] != uid)
+			return false;
+	/* The owner of /proc/PID is root when it is not dumpable. */
+	snprintf(path, sizeof(path), "/proc/%d", p->pid);
+	return stat(path, &st) == 0 && st.st_uid == uid;
+}
+
+/* AT_SECURE, or not dumpable: a set-id or an unreadable file. */
+static bool exec_was_secure(struct proc *p)
+{
+	struct ctl_procinfo pi;
+	uint64_t aux[2];
+	char path[64];
+	struct stat st;
+	bool secure = true;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d", p->pid);
+	if (ctl_proc_info(p->pid, 0, &pi) < 0 || stat(path, &st) < 0 ||
+	    st.st_uid != pi.uid[1])
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/auxv", p->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	while (read(fd, aux, sizeof(aux)) == sizeof(aux)) {
+		secure = false; /* readable, at least */
+		if (aux[0] == AT_SECURE) {
+			secure = aux[1] != 0;
+			break;
+		}
+		if (aux[0] == AT_NULL)
+			break;
+	}
+	close(fd);
+	return secure;
+}
+
+static void on_exec(struct lwp *l)
+{
+	struct proc *p = l->proc;
+	struct lwp *m, *tmp;
+	struct client *c;
+	unsigned long msg = 0;
+	bool keep = false;
+	pid_t old;
+
+	pt(PTRACE_GETEVENTMSG, l->tid, 0, (unsigned long)&msg);
+	old = msg ? (pid_t)msg : l->tid;
+	/*
+	 * Every other thread is gone.  When a thread other than the main one
+	 * called, it has the main thread's tid now, and the main thread has
+	 * vanished without a status: what we know of the caller moves over.
+	 */
+	if (old != l->tid) {
+		struct lwp *caller = proc_lwp(p, old);
+
+		if (caller) {
+			lwp_free(l);
+			list_del(&caller->hash);
+			caller->tid = p->pid;
+			list_add_tail(&caller->hash, bucket(caller->tid));
+			l = caller;
+		}
+	}
+	list_for_each_safe(m, tmp, &p->lwps, link)
+		if (m != l)
+			lwp_free(m);
+	memset(&l->repair, 0, sizeof(l->repair));
+	l->vforking = false;
+	if (p->memfd >= 0) {
+		close(p->memfd);
+		p->memfd = -1;
+	}
+	l->kind = STOP_TRAP;
+	record_exec(l, old);
+	if (exec_was_secure(p)) {
+		struct cover *cv, *ctmp;
+
+		list_for_each(c, &p->clients, proc_link) {
+			c->invalid = true;
+			keep |= !c->rdonly && may_control(p, c->uid);
+		}
+		list_for_each_safe(cv, ctmp, &p->covers, by_proc)
+			cover_free(cv);
+		proc_release(p);
+		l->dstop = false;
+		if (keep) {
+			/* Its owner opens it anew and loses nothing. */
+			p->modes = PR_RLC;
+			hold(l, PR_REQUESTED, 0);
+			clients_update(p);
+			return;
+		}
+		clients_update(p);
+	}
+	settle(l);
+}
+
+/* -- death ---------------------------------------------------------------- */
+
+static void on_death(struct lwp *l, int status)
+{
+	struct proc *p = l->proc;
+	bool last = p->nlwp == 1;
+
+	if (l->insys && !l->hidden)
+		record_exit(l, 0, CTL_RECF_UNFINISHED);
+	record_death(l, status, last);
+	lwp_free(l);
+	if (last)
+		p->gone = true;
+	clients_update(p);
+	if (last)
+		proc_unref(p);
+}
+
+/* -- stops ---------------------------------------------------------------- */
+
+static bool ignored_by_nature(int sig)
+{
+	return sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH ||
+	       sig == SIGCONT;
+}
+
+static void on_signal(struct lwp *l, int sig)
+{
+	struct proc *p = l->proc;
+	uint64_t bit = CTL_SIGBIT(sig), pc = 0;
+	bool wanted = (p->sigtrace & bit) || p->flttrace || p->discard ||
+		      l->stepping || proc_records(p, CTL_REC_SIGNAL) ||
+		      proc_records(p, CTL_REC_FAULT);
+	struct ctl_regs r;
+	int flt = 0;
+
+	l->kind = STOP_SIGNAL;
+	l->cursig = sig;
+	memset(&l->info, 0, sizeof(l->info));
+	l->info.si_signo = sig;
+	if (wanted) {
+		pt(PTRACE_GETSIGINFO, l->tid, 0, (unsigned long)&l->info);
+		flt = ctl_fault_of(sig, l->info.si_code);
+	}
+	repair_signal(l, sig);
+	if (l->hidden && !l->repair.rewound && !ignored_by_nature(sig)) {
+		/* The call we meant to hide was interrupted in earnest. */
+		record_exit(l, l->ret, 0);
+		l->insys = l->hidden = false;
+	}
+	if (l->stepping && sig == SIGTRAP) {
+		l->stepping = false;
+		l->cursig = 0; /* ours: the target never sees it */
+		l->curflt = FLTTRACE;
+		hold(l, PR_FAULTED, FLTTRACE);
+		return;
+	}
+	if (p->discard & bit) {
+		p->discard &= ~bit;
+		l->cursig = 0;
+		settle(l);
+		return;
+	}
+	if (wanted && lwp_getregs(l, &r) == 0)
+		pc = r.rip;
+	if (flt) {
+		record_signal(l, &l->info, flt, pc);
+		if (p->flttrace & CTL_FLTBIT(flt)) {
+			l->curflt = flt;
+			if (flt == FLTBPT && (p->modes & PR_BPTADJ) && pc) {
+				r.rip--;
+				lwp_setregs(l, &r);
+			}
+			hold(l, PR_FAULTED, flt);
+			return;
+		}
+	}
+	if (wanted)
+		record_signal(l, &l->info, 0, pc);
+	if (p->sigtrace & bit) {
+		hold(l, PR_SIGNALLED, sig);
+		return;
+	}
+	settle(l);
+}
+
+static int abi_of(uint32_t arch, uint64_t nr)
+{
+	if (arch == 0x40000003U) /* AUDIT_ARCH_I386 */
+		return CTL_ABI_COMPAT;
+	return nr & 0x40000000U ? CTL_ABI_X32 : CTL_ABI_NATIVE;
+}
+
+#define NR_RESTART_SYSCALL 219
+#define NR_RESTART_SYSCALL_COMPAT 0
+
+static void on_entry(struct lwp *l, const struct __ptrace_syscall_info *si)
+{
+	bool again = l->hidden, rewound = repair_entry(l);
+	unsigned nr = si->entry.nr;
+	int abi = abi_of(si->arch, nr), i;
+
+	l->kind = STOP_ENTRY;
+	l->hidden = l->newborn = false;
+	if (again && abi == l->abi &&
+	    (nr == l->nr || nr == (abi == CTL_ABI_COMPAT ?
+					   NR_RESTART_SYSCALL_COMPAT :
+					   NR_RESTART_SYSCALL))) {
+		/* The call that our stop cut short goes on. */
+		l->insys = true;
+		settle(l);
+		return;
+	}
+	if (again)
+		record_exit(l, l->ret, 0);
+	l->insys = true;
+	l->aborted = false;
+	l->nr = nr;
+	l->abi = abi;
+	for (i = 0; i < 6; i++)
+		l->arg[i] = si->entry.args[i];
+	l->entry_time = now_ns();
+	record_entry(l);
+	if (ctl_sysset_has(&l->proc->sysentry, abi, nr) && !rewound) {
+		hold(l, PR_SYSENTRY, nr);
+		return;
+	}
+	if (abi == CTL_ABI_COMPAT ? nr == 1 || nr == 252 :
+				    nr == 60 || nr == 231) {
+		/* exit, exit_group: there is no other moment to tell. */
+		record_exit(l, 0, CTL_RECF_NORETURN);
+		l->insys = false;
+	}
+	settle(l);
+}
+
+static void on_exit_stop(struct lwp *l, const struct __ptrace_syscall_info *si)
+{
+	bool unseen = !l->insys, newborn = l->newborn;
+	struct ctl_regs r;
+	int i;
+
+	l->kind = STOP_EXIT;
+	l->newborn = false;
+	l->ret = si->exit.rval;
+	if (unseen) {
+		/* Followed from within the call on. */
+		if (lwp_getregs(l, &r) < 0) {
+			settle(l);
+			return;
+		}
+		l->nr = r.orig_rax;
+		l->abi = abi_of(si->arch, l->nr);
+		l->entry_time = now_ns();
+		if (l->abi == CTL_ABI_COMPAT) {
+			uint64_t a[6] = { r.rbx, r.rcx, r.rdx,
+					  r.rsi, r.rdi, r.rbp };
+			for (i = 0; i < 6; i++)
+				l->arg[i] = (uint32_t)a[i];
+		} else {
+			uint64_t a[6] = { r.rdi, r.rsi, r.rdx,
+					  r.r10, r.r8,	r.r9 };
+			memcpy(l->arg, a, sizeof(a));
+		}
+	}
+	if (l->interrupted && repair_hides(l, l->ret)) {
+		l->hidden = true;
+		l->interrupted = false; /* this stop ate it */
+		repair_stopped(l);
+		settle(l);
+		return;
+	}
+	l->interrupted = false;
+	repair_exit(l);
+	if (l->aborted) {
+		l->ret = -EINTR;
+		if (lwp_getregs(l, &r) == 0) {
+			r.rax = -EINTR;
+			lwp_setregs(l, &r);
+		}
+	}
+	if (!newborn)
+		record_exit(l, l->ret, l->aborted ? CTL_RECF_ABORTED : 0);
+	l->aborted = l->insys = false;
+	if (ctl_sysset_has(&l->proc->sysexit, l->abi, l->nr)) {
+		hold(l, PR_SYSEXIT, l->nr);
+		return;
+	}
+	settle(l);
+}
+
+static void on_syscall(struct lwp *l)
+{
+	struct __ptrace_syscall_info si;
+
+	memset(&si, 0, sizeof(si));
+	if (pt(PTRACE_GET_SYSCALL_INFO, l->tid, sizeof(si),
+	       (unsigned long)&si) < 0)
+		return; /* killed meanwhile: wait4() tells */
+	if (si.op == PTRACE_SYSCALL_INFO_ENTRY)
+		on_entry(l, &si);
+	else if (si.op == PTRACE_SYSCALL_INFO_EXIT)
+		on_exit_stop(l, &si);
+	else
+		settle(l);
+}
+
+static bool is_group_signal(int sig)
+{
+	return sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN ||
+	       sig == SIGTTOU;
+}
+
+static void on_trap(struct lwp *l, int sig)
+{
+	if (l->state == LWP_NEW) {
+		/* The first stop of a newborn: before any user code. */
+		l->kind = STOP_TRAP;
+		l->interrupted = false;
+		l->newborn = true;
+		settle(l);
+		return;
+	}
+	l->interrupted = false;
+	if (is_group_signal(sig)) {
+		l->kind = STOP_GROUP;
+		l->group_signal = sig;
+		if (l->dstop) {
+			hold(l, PR_REQUESTED, 0);
+		} else {
+			lwp_resume(l);
+			l->why = PR_JOBCONTROL;
+			l->what = sig;
+			l->stop_time = now_ns();
+			clients_update(l->proc);
+		}
+		return;
+	}
+	l->kind = STOP_TRAP;
+	repair_stopped(l);
+	settle(l);
+}
+
+void trace_event(pid_t tid, int status)
+{
+	struct lwp *l = lwp_find(tid);
+	int sig, event;
+
+	if (!l) {
+		on_unknown(tid, status);
+		return;
+	}
+	if (!WIFSTOPPED(status)) {
+		on_death(l, status);
+		return;
+	}
+	sig = WSTOPSIG(status);
+	event = status >> 16;
+	switch (event) {
+	case 0:
+		break;
+	case PTRACE_EVENT_STOP:
+		on_trap(l, sig);
+		return;
+	case PTRACE_EVENT_EXEC:
+		l->interrupted = false;
+		on_exec(l);
+		return;
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		l->interrupted = false;
+		l->kind = STOP_TRAP;
+		on_birth(l, event);
+		settle(l);
+		return;
+	case PTRACE_EVENT_VFORK_DONE:
+		l->vforking = false;
+		/* fall through */
+	default:
+		l->interrupted = false;
+		l->kind = STOP_TRAP;
+		settle(l);
+		return;
+	}
+	if (sig == (SIGTRAP | 0x80)) {
+		on_syscall(l);
+		return;
+	}
+	l->interrupted = false;
+	on_signal(l, sig);
+}
+
+/* -- attach, timers, idle ------------------------------------------------- */
+
+static int attach_error(pid_t pid, int err)
+{
+	struct ctl_procinfo pi, ti;
+
+	if (err == ESRCH)
+		return ctl_failno(-ENOENT);
+	if (ctl_proc_info(pid, 0, &pi) == 0) {
+		if (pi.state == 'Z' || pi.state == 'X')
+			return ctl_fail(-ENOENT, "the process has exited");
+		if (pi.tracer && ctl_proc_info(pi.tracer, 0, &ti) == 0)
+			return ctl_fail(-EBUSY, "traced by %s (pid %d)",
+					ti.comm, pi.tracer);
+		if (pi.tracer)
+			return ctl_fail(-EBUSY, "traced by pid %d", pi.tracer);
+	}
+	return ctl_failno(-err);
+}
+
+int trace_attach(pid_t pid, uint64_t start)
+{
+	struct proc *p;
+	struct lwp *l;
+	uint64_t check;
+	pid_t *tids;
+	int n, i, err, fresh;
+
+	p = proc_new(pid, start);
+	if (!p)
+		return ctl_failno(-ENOMEM);
+	p->root = true;
+	/* Threads are born while we look: until a round finds none new.  Those
+	 * born of seized threads come by themselves. */
+	do {
+		fresh = 0;
+		n = ctl_proc_tids(pid, &tids);
+		if (n < 0)
+			return p->nlwp ? 0 : ctl_failno(n);
+		for (i = 0; i < n; i++) {
+			if (lwp_find(tids[i]))
+				continue;
+			if (pt(PTRACE_SEIZE, tids[i], 0, OPTIONS) < 0) {
+				err = errno;
+				if (tids[i] != pid || err == ESRCH)
+					continue; /* it died; or see below */
+				if (n == 1 || err != EPERM ||
+				    !is_thread_of(pid, tids[n - 1])) {
+					free(tids);
+					return attach_error(pid, err);
+				}
+				continue; /* a zombie main thread */
+			}
+			l = lwp_new(p, tids[i]);
+			if (!l) {
+				free(tids);
+				return ctl_failno(-ENOMEM);
+			}
+			l->state = LWP_RUNNING;
+			fresh++;
+		}
+		free(tids);
+	} while (fresh);
+	if (!p->nlwp)
+		return attach_error(pid, EPERM);
+	/* Is it still the process that was meant? */
+	if (ctl_proc_start(pid, &check) < 0 || check != start)
+		return ctl_failno(-ENOENT);
+	return 0;
+}
+
+uint64_t trace_timers(uint64_t now)
+{
+	uint64_t next = early_timers(now);
+	struct proc *p;
+	struct lwp *l;
+
+	list_for_each(p, &procs, link)
+		list_for_each(l, &p->lwps, link) {
+			uint64_t d = l->repair.deadline;
+
+			if (!d || !l->repair.watching ||
+			    l->state != LWP_RUNNING || l->interrupted)
+				continue;
+			if (d <= now)
+				lwp_interrupt(l);
+			else if (!next || d < next)
+				next = d;
+		}
+	return next;
+}
+
+bool trace_idle(void)
+{
+	struct proc *p;
+	struct lwp *l;
+
+	if (!list_empty(&earlies) || !list_empty(&shies))
+		return false;
+	list_for_each(p, &procs, link) {
+		if (p->gone)
+			continue;
+		if (p->stopping || p->sigtrace || p->flttrace || p->discard ||
+		    !sysset_empty(&p->sysentry) || !sysset_empty(&p->sysexit))
+			return false;
+		list_for_each(l, &p->lwps, link)
+			if (l->state == LWP_STOPPED || l->state == LWP_PARKED ||
+			    l->state == LWP_NEW || l->interrupted || l->dstop ||
+			    l->repair.rewound || l->repair.watching ||
+			    l->stepping || l->aborted)
+				return false;
+	}
+	return true;
+}
