@@ -104,6 +104,12 @@ int cmd_status_json(struct json_object **obj, struct ctl *h,
 const char *cmd_stop_why(const struct ctl_lwpstatus *l);
 const char *cmd_stop_what(const struct ctl_lwpstatus *l, char *buf,
 			  size_t size);
+/*
+ * Bytes of anybody's: fit for a terminal, and for JSON, which is UTF-8 (what is
+ * none is taken for Latin-1).
+ */
+void cmd_text_print(FILE *out, const char *text, size_t len);
+struct json_object *cmd_json_text(const char *text, size_t len);
 /* One line of JSON on out; takes over obj. */
 void cmd_json_print(FILE *out, struct json_object *obj);
 

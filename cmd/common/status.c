@@ -494,23 +494,9 @@ static void add(struct json_object *o, const char *key, struct json_object *v)
 	json_object_object_add(o, key, v);
 }
 
-/* JSON is UTF-8; a name in /proc is whatever somebody wrote there. */
 static struct json_object *json_text(const char *s)
 {
-	char text[1024];
-	size_t n = 0;
-
-	for (; *s && n + 2 < sizeof(text); s++) {
-		unsigned char c = *s;
-
-		if (c < 0x80) {
-			text[n++] = c;
-		} else { /* as Latin-1, so that nothing is lost */
-			text[n++] = 0xc0 | c >> 6;
-			text[n++] = 0x80 | (c & 0x3f);
-		}
-	}
-	return json_object_new_string_len(text, n);
+	return cmd_json_text(s, strlen(s));
 }
 
 static struct json_object *json_name(const char *name)
