@@ -208,6 +208,117 @@ uint64_t ctl_ring_epoch(const struct ctl *h);
  */
 int ctl_cap_next(const struct ctl_rec_syscall *rec, const struct ctl_cap **cap);
 
+/* -- USDT probes (usdt.c) -------------------------------------------------- */
+
+/*
+ * What is known of the probes of a file, or of every object that a process has
+ * mapped.  It is a picture of the moment it was taken; what it points to lives
+ * until ctl_usdt_free().
+ */
+struct ctl_usdt;
+
+#define CTL_USDT_STAPSDT 1 /* .note.stapsdt: <sys/sdt.h>                     */
+#define CTL_USDT_NOTE 2	   /* .note.usdt: dtrace -G of DTrace 2              */
+#define CTL_USDT_DOF 3	   /* .SUNW_dof: dtrace -G before that               */
+
+/* How an argument is had; the number of bytes is size. */
+#define CTL_ARG_UNKNOWN 0 /* it cannot be; problem says why                  */
+#define CTL_ARG_CONST 1	  /* it is value                                     */
+#define CTL_ARG_REG 2	  /* register base, shifted right by shift bits      */
+#define CTL_ARG_MEM 3	  /* memory at seg + base + index * scale + value    */
+
+/* Registers: the numbers that DWARF gives them on x86-64, and three of ours. */
+enum ctl_usdt_reg {
+	CTL_R_RAX, CTL_R_RDX, CTL_R_RCX, CTL_R_RBX, CTL_R_RSI, CTL_R_RDI,
+	CTL_R_RBP, CTL_R_RSP, CTL_R_R8, CTL_R_R9, CTL_R_R10, CTL_R_R11,
+	CTL_R_R12, CTL_R_R13, CTL_R_R14, CTL_R_R15, CTL_R_RIP,
+	CTL_R_XMM0, /* .. XMM31 */
+	CTL_R_ST0 = CTL_R_XMM0 + 32, /* .. ST7 */
+	CTL_R_MM0 = CTL_R_ST0 + 8,   /* .. MM7 */
+	CTL_R_FS = CTL_R_MM0 + 8, /* the segment's base */
+	CTL_R_GS,
+	CTL_R_NONE = 255,
+};
+
+struct ctl_usdt_arg {
+	const char *spec;    /* as the file has it                           */
+	const char *problem; /* CTL_ARG_UNKNOWN                              */
+	const char *type;    /* of the C source or the declaration, or NULL  */
+	const char *xtype;   /* what a DTrace translator makes of it, or NULL */
+	const char *name;    /* of the variable, or NULL                     */
+	uint8_t how;	     /* CTL_ARG_*                                    */
+	uint8_t size;	     /* bytes; 0 when the description has none       */
+	bool is_signed;
+	bool is_float;
+	uint8_t base, index, seg; /* enum ctl_usdt_reg                       */
+	uint8_t scale, shift;
+	int64_t value;
+};
+
+struct ctl_usdt_frame { /* where a site is in the source */
+	const char *function;
+	const char *file; /* of the site, or of the call that was inlined; or NULL */
+	unsigned line;	  /* 0: not known                                    */
+};
+
+struct ctl_usdt_site {
+	uint64_t address; /* in the process, or as the file was linked       */
+	uint64_t offset;  /* in the file                                     */
+	bool has_offset;  /* debug files have the notes and not the code     */
+	bool is_enabled;  /* no hit: asks whether the probe is enabled       */
+	unsigned nargs;
+	const struct ctl_usdt_arg *args; /* of an is-enabled site: where to
+					    store 1                          */
+	const char *argtext; /* all of them as the file has it               */
+	/* ctl_usdt_source(): inner to outer, the last one is no inlined call */
+	unsigned nframes;
+	const struct ctl_usdt_frame *frames;
+};
+
+struct ctl_usdt_probe {
+	const char *provider, *name;
+	const char *object;   /* path as the process sees it, or as opened   */
+	const char *build_id; /* hexadecimal, or NULL                        */
+	int kind;	      /* CTL_USDT_*                                  */
+	bool is_32bit;
+	bool is_deleted; /* the object's file has no name any more           */
+	bool has_semaphore, has_semaphore_offset;
+	uint64_t semaphore;	   /* address of the u16, as of the sites    */
+	uint64_t semaphore_offset; /* in the file                            */
+	unsigned nsites;
+	const struct ctl_usdt_site *sites; /* in order of address            */
+};
+
+/*
+ * Read what path, or the objects mapped in pid, describe.  A file that is no
+ * ELF file, that is damaged or that cannot be read is -ENOEXEC, -EBADMSG or the
+ * error of open(2); in a process it is skipped with a word to the log, as is
+ * a bad note in a good file (ctl_usdt_problems() counts them).  A process
+ * needs what ptrace(2) attach needs.  Since: 0.1
+ */
+int ctl_usdt_file(struct ctl_usdt **u, const char *path);
+int ctl_usdt_process(struct ctl_usdt **u, pid_t pid);
+void ctl_usdt_free(struct ctl_usdt *u);
+unsigned ctl_usdt_problems(const struct ctl_usdt *u);
+/*
+ * The probes in order of object, provider and name: *probe is NULL at first.
+ * Returns 1 with the next that spec (NULL: every) selects, 0 at the end.
+ * Since: 0.1
+ */
+struct ctl_usdt_spec;
+int ctl_usdt_next(struct ctl_usdt *u, const struct ctl_usdt_spec *spec,
+		  const struct ctl_usdt_probe **probe);
+/*
+ * "[OBJECT:]PROVIDER:NAME", each with the wildcards of fnmatch(3) and empty for
+ * any; OBJECT is a path, its last part, or that up to ".so".  Also taken:
+ * "usdt:" in front, as bpftrace has it, and DTrace's PROVIDER:OBJECT::NAME with
+ * "-" for "__".  -EINVAL.  Since: 0.1
+ */
+int ctl_usdt_spec_parse(struct ctl_usdt_spec **spec, const char *text);
+void ctl_usdt_spec_free(struct ctl_usdt_spec *spec);
+bool ctl_usdt_match(const struct ctl_usdt_spec *spec,
+		    const struct ctl_usdt_probe *probe);
+
 /* -- names (one table each; names.c, syscall.c) --------------------------- */
 
 /*

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * elf.c - ELF files as the probe readers need them.
+ *
+ * Nothing in a file is believed: libelf checks what it reads, and what is
+ * computed here from headers goes through overflow-checked arithmetic.  The
+ * file is read, not mapped: a file that is cut short while it is looked at
+ * then is an error and not a SIGBUS.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "probe.h"
+
+int elf_open_regular(int dirfd, const char *path)
+{
+	struct stat st;
+	int fd;
+
+	/* O_NONBLOCK: opening a FIFO or a modem must not hang. */
+	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return S_ISDIR(st.st_mode) ? -EISDIR : -ENOEXEC;
+	}
+	return fd;
+}
+
+static int is_build_id(const char *name)
+{
+	return !strcmp(name, ".note.gnu.build-id");
+}
+
+static void read_build_id(struct elf_file *f)
+{
+	const unsigned char *bytes;
+	Elf_Scn *scn = NULL;
+	GElf_Shdr sh;
+	struct note n;
+	size_t len, pos;
+	const char *name;
+
+	while (elf_section_next(f, &scn, &sh, &name)) {
+		if (sh.sh_type != SHT_NOTE)
+			continue;
+		bytes = elf_section_bytes(scn, &sh, &len);
+		if (!bytes)
+			continue;
+		for (pos = 0;
+		     note_next(bytes, len, sh.sh_addralign, &pos, &n) == 1;) {
+			if (!note_is(&n, "GNU", NT_GNU_BUILD_ID) ||
+			    n.descsz > (sizeof(f->build_id) - 1) / 2)
+				continue;
+			for (size_t i = 0; i < n.descsz; i++)
+				sprintf(f->build_id + 2 * i, "%02x", n.desc[i]);
+			/* Others may follow in files put together oddly. */
+			if (is_build_id(name))
+				return;
+		}
+	}
+}
+
+static int examine(struct elf_file *f)
+{
+	const char *ident;
+	size_t len;
+
+	if (!f->elf)
+		return ctl_fail(-ENOEXEC, "not an ELF file");
+	ident = elf_getident(f->elf, &len);
+	if (elf_kind(f->elf) != ELF_K_ELF || !ident || len < EI_NIDENT)
+		return ctl_fail(-ENOEXEC, "not an ELF file");
+	if (ident[EI_DATA] != ELFDATA2LSB)
+		return ctl_fail(-EOPNOTSUPP, "a big-endian file");
+	if (!gelf_getehdr(f->elf, &f->ehdr))
+		return ctl_fail(-EBADMSG, "damaged: %s", elf_errmsg(-1));
+	if (f->ehdr.e_type == ET_CORE)
+		return ctl_fail(-EOPNOTSUPP, "a core dump");
+	f->is_32bit = ident[EI_CLASS] == ELFCLASS32;
+	f->other_machine = f->ehdr.e_machine != EM_X86_64 &&
+			   f->ehdr.e_machine != EM_386;
+	/* No section names: nothing to be found, and nothing wrong. */
+	if (elf_getshdrstrndx(f->elf, &f->shstrndx) < 0)
+		f->shstrndx = SHN_UNDEF;
+	read_build_id(f);
+	return 0;
+}
+
+int elf_file_open(struct elf_file *f, int fd)
+{
+	struct stat st;
+	int r;
+
+	memset(f, 0, sizeof(*f));
+	f->fd = fd;
+	f->is_deleted = fstat(fd, &st) == 0 && st.st_nlink == 0;
+	elf_version(EV_CURRENT);
+	f->elf = elf_begin(fd, ELF_C_READ, NULL);
+	r = examine(f);
+	if (r < 0)
+		elf_file_close(f);
+	return r;
+}
+
+int elf_file_memory(struct elf_file *f, const void *image, size_t size)
+{
+	int r;
+
+	memset(f, 0, sizeof(*f));
+	f->fd = -1;
+	elf_version(EV_CURRENT);
+	f->elf = elf_memory((char *)image, size);
+	r = examine(f);
+	if (r < 0)
+		elf_file_close(f);
+	return r;
+}
+
+void elf_file_close(struct elf_file *f)
+{
+	elf_end(f->elf);
+	if (f->fd >= 0)
+		close(f->fd);
+	f->elf = NULL;
+	f->fd = -1;
+}
+
+/* -------------------------------------------------------------- sections -- */
+
+int elf_section_next(struct elf_file *f, Elf_Scn **scn, GElf_Shdr *sh,
+		     const char **name)
+{
+	while ((*scn = elf_nextscn(f->elf, *scn)) != NULL) {
+		if (!gelf_getshdr(*scn, sh))
+			continue;
+		*name = f->shstrndx == SHN_UNDEF ?
+				NULL :
+				elf_strptr(f->elf, f->shstrndx, sh->sh_name);
+		if (!*name)
+			*name = "";
+		return 1;
+	}
+	return 0;
+}
+
+bool elf_section_find(struct elf_file *f, const char *name, GElf_Shdr *sh)
+{
+	Elf_Scn *scn = NULL;
+	const char *have;
+
+	while (elf_section_next(f, &scn, sh, &have))
+		if (!strcmp(have, name))
+			return true;
+	return false;
+}
+
+const void *elf_section_bytes(Elf_Scn *scn, const GElf_Shdr *sh, size_t *len)
+{
+	Elf_Data *data;
+
+	if (sh->sh_type == SHT_NOBITS || sh->sh_flags & SHF_COMPRESSED)
+		return NULL;
+	data = elf_rawdata(scn, NULL);
+	if (!data || !data->d_buf)
+		return NULL;
+	*len = data->d_size;
+	return data->d_buf;
+}
+
+/* ------------------------------------------------------------- addresses -- */
+
+static bool next_load(struct elf_file *f, size_t *i, GElf_Phdr *ph)
+{
+	size_t n;
+
+	if (elf_getphdrnum(f->elf, &n) < 0)
+		return false;
+	while (*i < n)
+		if (gelf_getphdr(f->elf, (int)(*i)++, ph) &&
+		    ph->p_type == PT_LOAD)
+			return true;
+	return false;
+}
+
+bool elf_offset_of(struct elf_file *f, uint64_t addr, uint64_t *offset)
+{
+	GElf_Phdr ph;
+
+	for (size_t i = 0; next_load(f, &i, &ph);) {
+		if (addr < ph.p_vaddr || addr - ph.p_vaddr >= ph.p_filesz)
+			continue;
+		return !__builtin_add_overflow(addr - ph.p_vaddr, ph.p_offset,
+					       offset);
+	}
+	return false;
+}
+
+bool elf_string_at(struct elf_file *f, uint64_t addr, char *buf, size_t size)
+{
+	uint64_t offset;
+	ssize_t n;
+
+	if (f->fd < 0 || !elf_offset_of(f, addr, &offset))
+		return false;
+	n = pread(f->fd, buf, size, offset);
+	return n > 0 && memchr(buf, '\0', n);
+}
+
+bool elf_address_of(struct elf_file *f, uint64_t offset, uint32_t flags,
+		    uint64_t *addr)
+{
+	const uint64_t page = 4095;
+	GElf_Phdr ph;
+
+	for (size_t i = 0; next_load(f, &i, &ph);) {
+		uint64_t first = ph.p_offset & ~page;
+
+		if ((ph.p_flags & flags) != flags || offset < first ||
+		    ph.p_offset > UINT64_MAX - ph.p_filesz ||
+		    offset >= ph.p_offset + ph.p_filesz)
+			continue;
+		/* The mapping begins with the page; may lie below p_offset. */
+		*addr = ph.p_vaddr + (offset - ph.p_offset);
+		return true;
+	}
+	return false;
+}
+
+/* --------------------------------------------------------------- symbols -- */
+
+struct symbol_search {
+	const char *name;
+	size_t len;
+	bool found, ambiguous, undefined, tls;
+	uint64_t addr;
+};
+
+static void search_table(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *sh,
+			 struct symbol_search *s)
+{
+	Elf_Data *data = elf_getdata(scn, NULL);
+	const char *name;
+	GElf_Sym sym;
+
+	if (!data)
+		return;
+	for (int i = 0; gelf_getsym(data, i, &sym); i++) {
+		name = elf_strptr(f->elf, sh->sh_link, sym.st_name);
+		if (!name || strncmp(name, s->name, s->len) != 0 ||
+		    name[s->len] != '\0')
+			continue;
+		if (GELF_ST_TYPE(sym.st_info) == STT_TLS) {
+			s->tls = true;
+		} else if (sym.st_shndx == SHN_UNDEF) {
+			s->undefined = true;
+		} else if (s->found && s->addr != sym.st_value) {
+			s->ambiguous = true;
+		} else {
+			s->found = true;
+			s->addr = sym.st_value;
+		}
+	}
+}
+
+int elf_symbol(struct elf_file *f, const char *name, size_t len, uint64_t *addr,
+	       const char **problem)
+{
+	static const GElf_Word tables[] = { SHT_SYMTAB, SHT_DYNSYM };
+	struct symbol_search s = { .name = name, .len = len };
+	const char *section;
+	GElf_Shdr sh;
+
+	for (size_t t = 0; t < 2 && !s.found; t++)
+		for (Elf_Scn *scn = NULL;
+		     elf_section_next(f, &scn, &sh, &section);)
+			if (sh.sh_type == tables[t])
+				search_table(f, scn, &sh, &s);
+	if (s.ambiguous)
+		*problem = "several symbols have that name";
+	else if (s.tls)
+		*problem = "a thread-local variable";
+	else if (!s.found && s.undefined)
+		*problem = "a symbol of another object";
+	else if (!s.found && len && name[0] == '.')
+		*problem = "a label of the assembler, in no symbol table";
+	else if (!s.found)
+		*problem = "no such symbol in the file";
+	if (s.ambiguous || s.tls || !s.found)
+		return -ENOENT;
+	*addr = s.addr;
+	return 0;
+}
