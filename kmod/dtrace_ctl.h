@@ -96,7 +96,13 @@
 #define PCRECORD 1002L  /* struct ctl_record; choose what goes into the ring.
 			   EINVAL: no ring                                   */
 #define PCCAPTURE 1003L /* struct ctl_capture and its operations            */
-/* 1010 - 1019 are kept for probes. */
+#define PCPROBE 1010L   /* struct ctl_probe and what follows it; enable sites
+			   of a probe.  EEXIST: the id is taken; EBUSY: another
+			   tracer has a breakpoint at a site; EOPNOTSUPP: a site
+			   is no nop                                         */
+#define PCUNPROBE 1011L /* u64 id; disable; 0: every probe that no handle owns.
+			   ENOENT is for the process; an id that is not in use
+			   is EINVAL                                         */
 
 /* PCRUN */
 #define PRCSIG 0x01UL   /* clear the current signal                          */
@@ -307,6 +313,7 @@ struct ctl_bind {
 #define CTL_IOC_CONSUMED _IO(CTL_IOC_MAGIC, 4) /* ring: see "room" below   */
 #define CTL_IOC_VERSION _IOR(CTL_IOC_MAGIC, 5, __u32)
 #define CTL_IOC_FPREGS _IOR(CTL_IOC_MAGIC, 6, struct ctl_fpregs)
+#define CTL_IOC_PROBES _IOWR(CTL_IOC_MAGIC, 7, struct ctl_probevec)
 
 /*
  * poll(2) on a handle:
@@ -529,6 +536,137 @@ struct ctl_cap_msg {
 	__u32 got_name, got_iov, got_control, got_data; /* bytes stored       */
 };
 
+/* --------------------------------------------------------------- probes --
+ *
+ * A probe is a set of sites, each a nop in the program's text, that report
+ * when they are passed.  Its number is chosen by the controller.  It belongs
+ * to the process: it stays when the handle closes, until PCUNPROBE, exec, exit
+ * or PR_RLC's last close, and its hits go to every handle that records
+ * CTL_REC_PROBE; or, with CTL_PROBE_HANDLE, to the handle: it goes with it,
+ * and its hits go to it alone.  Either way the sites and the semaphore are as
+ * they were when it is gone.
+ *
+ * PCPROBE's operand is struct ctl_probe, nsites times struct ctl_probe_site and
+ * its nargs struct ctl_fetch, then label_len bytes, padded to 8; ctl_probe.size
+ * is all of it.  It is enabled wholly or not at all.
+ *
+ * A site of kind CTL_SITE_ENABLED is where the program asks whether the probe
+ * is enabled: 1 is stored, as an int, where its first argument points; that is
+ * no hit.
+ */
+#define CTL_PROBE_HANDLE 1 /* owned by this handle                          */
+#define CTL_PROBE_STOP 2   /* the thread stops there: PR_PROBE, the id      */
+#define CTL_PROBE_ONCE 4   /* the first hit disables it                     */
+#define CTL_PROBE_MORE 8   /* more sites of a probe that is enabled already;
+			      same handle.  EINVAL: it is not               */
+#define CTL_PROBE_FLAGS 15
+#define CTL_PROBE_SIZE 30720U /* bytes of one PCPROBE, at most               */
+#define CTL_PROBE_SITES 512
+#define CTL_PROBE_ARGS 16
+
+struct ctl_probe {
+	__u32 size; /* of the operand, a multiple of 8                       */
+	__u32 id;   /* not 0                                                 */
+	__u32 flags;
+	__u32 nsites;
+	__u64 semaphore; /* address of a u16 to be incremented; 0: none      */
+	__u32 strlimit;  /* most bytes of a string argument                  */
+	__u32 npred;     /* struct ctl_pred, between the sites and the label */
+	__u32 label_len; /* the controller's, kept for CTL_IOC_PROBES        */
+	__u32 reserved;
+};
+
+#define CTL_SITE_HIT 0
+#define CTL_SITE_ENABLED 1
+struct ctl_probe_site {
+	__u64 address; /* in the target                                      */
+	__u16 kind;
+	__u16 nargs;
+	__u32 reserved;
+	/* struct ctl_fetch arg[nargs] */
+};
+
+/* How to get an argument. */
+#define CTL_FETCH_NONE 0  /* cannot be had                                   */
+#define CTL_FETCH_CONST 1 /* value                                           */
+#define CTL_FETCH_REG 2   /* general register base >> shift                  */
+#define CTL_FETCH_XMM 3   /* the low bytes of vector register base, 0 - 15   */
+#define CTL_FETCH_MEM 4   /* memory at seg + base + index * scale + value    */
+#define CTL_FETCH_SIGNED 1
+#define CTL_FETCH_STRING 2 /* it points to a string: copy that too           */
+#define CTL_FETCH_32BIT 4  /* addresses wrap at 32 bits                      */
+#define CTL_FETCH_NOREG 255
+/* Registers: the DWARF numbers of x86-64, 0 - 15; and the segments' bases. */
+#define CTL_FETCH_FS 16
+#define CTL_FETCH_GS 17
+struct ctl_fetch {
+	__u8 op;
+	__u8 size; /* 1, 2, 4, 8; extended to 64 bits                        */
+	__u8 flags;
+	__u8 base, index, seg; /* or CTL_FETCH_NOREG                         */
+	__u8 scale, shift;
+	__s64 value;
+};
+
+/*
+ * The predicate: a hit counts only when it is true (or cannot be told, for
+ * want of an argument: then it is false).  In reverse Polish order; operands
+ * are on a stack of CTL_PRED_DEPTH.
+ */
+#define CTL_PRED_CONST 1 /* push value                                      */
+#define CTL_PRED_ARG 2   /* push argument value                             */
+#define CTL_PRED_TID 3
+#define CTL_PRED_PID 4
+#define CTL_PRED_EQ 5
+#define CTL_PRED_NE 6
+#define CTL_PRED_LT 7 /* signed, as are all                                 */
+#define CTL_PRED_LE 8
+#define CTL_PRED_GT 9
+#define CTL_PRED_GE 10
+#define CTL_PRED_AND 11 /* logical                                          */
+#define CTL_PRED_OR 12
+#define CTL_PRED_NOT 13
+#define CTL_PRED_BITAND 14
+#define CTL_PRED_OPS 32
+#define CTL_PRED_DEPTH 8
+struct ctl_pred {
+	__u32 op;
+	__u32 reserved;
+	__s64 value;
+};
+
+/* PROBE: then nargs u64, then ncap captures (CTL_CAP_STR; ctl_cap.arg is the
+ * argument). */
+struct ctl_rec_probe {
+	struct ctl_rec h;
+	__u32 id;
+	__u16 nargs;
+	__u16 ncap;
+	__u64 pc;    /* address of the site                                  */
+	__u64 valid; /* bit n: argument n was to be had                      */
+};
+
+/*
+ * CTL_IOC_PROBES: as many struct ctl_probe_info, each followed by its label and
+ * padded to 8, as fit size bytes at addr, of ids above after, in order.  Out:
+ * size is what was stored; 0 is the end.
+ */
+struct ctl_probevec {
+	__u64 addr;
+	__u32 size;
+	__u32 after;
+};
+struct ctl_probe_info {
+	__u32 len; /* with the label and the padding                         */
+	__u32 id;
+	__u32 flags;
+	__u32 nsites;
+	__u64 hits;
+	__u64 lost; /* of these, in no ring that wanted them                 */
+	__u32 label_len;
+	__u32 reserved;
+};
+
 /* ------------------------------------------------- the older SVR4 ioctls --
  *
  * ioctl(2) on the module's handles; each a thin translation of a message.
@@ -594,5 +732,12 @@ CTL_ASSERT(sizeof(struct ctl_capop) == 16, "ctl_capop");
 CTL_ASSERT(sizeof(struct ctl_capture) == 8, "ctl_capture");
 CTL_ASSERT(sizeof(struct ctl_cap) == 8, "ctl_cap");
 CTL_ASSERT(sizeof(struct ctl_cap_msg) == 56, "ctl_cap_msg");
+CTL_ASSERT(sizeof(struct ctl_probe) == 40, "ctl_probe");
+CTL_ASSERT(sizeof(struct ctl_probe_site) == 16, "ctl_probe_site");
+CTL_ASSERT(sizeof(struct ctl_fetch) == 16, "ctl_fetch");
+CTL_ASSERT(sizeof(struct ctl_pred) == 16, "ctl_pred");
+CTL_ASSERT(sizeof(struct ctl_rec_probe) == 48, "ctl_rec_probe");
+CTL_ASSERT(sizeof(struct ctl_probevec) == 16, "ctl_probevec");
+CTL_ASSERT(sizeof(struct ctl_probe_info) == 40, "ctl_probe_info");
 
 #endif /* DTRACE_CTL_H */

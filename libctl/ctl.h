@@ -319,6 +319,55 @@ void ctl_usdt_spec_free(struct ctl_usdt_spec *spec);
 bool ctl_usdt_match(const struct ctl_usdt_spec *spec,
 		    const struct ctl_usdt_probe *probe);
 
+/* -- enabling probes (probe.c) -------------------------------------------- */
+
+/*
+ * PCPROBE and PCUNPROBE as they are; op is the operand, of op->size bytes.
+ * Since: 0.1
+ */
+int ctl_probe_enable_raw(struct ctl *h, const struct ctl_probe *op);
+/* id 0: every probe that no handle owns.  Since: 0.1 */
+int ctl_probe_disable(struct ctl *h, uint32_t id);
+/*
+ * Enable every site of p under this number; flags CTL_PROBE_HANDLE ..;
+ * predicate: npred operations or NULL; strlimit 0: no strings.  The label that
+ * CTL_IOC_PROBES keeps is "PROVIDER\0NAME\0OBJECT\0".
+ *   -EEXIST the number is taken   -EBUSY a breakpoint of another tracer
+ *   -EOPNOTSUPP a site is no nop  -EINVAL it has no site that can be hit
+ * Since: 0.1
+ */
+struct ctl_probe_options {
+	uint32_t id, flags, strlimit;
+	const struct ctl_pred *pred;
+	unsigned npred;
+};
+int ctl_probe_enable(struct ctl *h, const struct ctl_usdt_probe *p,
+		     const struct ctl_probe_options *o);
+/*
+ * What is enabled, a struct ctl_probe_info and its label behind the other:
+ * *v is malloc'ed, the caller frees it.  Returns the number.  Since: 0.1
+ */
+int ctl_probe_list(struct ctl *h, struct ctl_probe_info **v);
+/* The next one in *v. */
+static inline const struct ctl_probe_info *
+ctl_probe_info_next(const struct ctl_probe_info *i)
+{
+	return (const struct ctl_probe_info *)(const void *)((const char *)i +
+							     i->len);
+}
+static inline const char *ctl_probe_label(const struct ctl_probe_info *i)
+{
+	return (const char *)(i + 1);
+}
+/* The arguments of a hit, rec->nargs of them; and the strings, as
+ * ctl_cap_next().  Since: 0.1 */
+const uint64_t *ctl_probe_args(const struct ctl_rec_probe *rec);
+int ctl_probe_cap_next(const struct ctl_rec_probe *rec,
+		       const struct ctl_cap **cap);
+/* How to get an argument, as the server wants it.  Since: 0.1 */
+void ctl_usdt_fetch(const struct ctl_usdt_probe *p,
+		    const struct ctl_usdt_arg *a, struct ctl_fetch *f);
+
 /* -- names (one table each; names.c, syscall.c) --------------------------- */
 
 /*

@@ -37,12 +37,15 @@ static const struct {
 	{ PCRING, sizeof(struct ctl_ring_setup) },
 	{ PCRECORD, sizeof(struct ctl_record) },
 	{ PCCAPTURE, sizeof(struct ctl_capture) },
+	{ PCPROBE, sizeof(struct ctl_probe) },
+	{ PCUNPROBE, 8 },
 };
 
 int ctl_message_next(const void *buf, size_t len, struct ctl_message *m)
 {
 	const unsigned char *p = buf;
 	struct ctl_capture cap;
+	struct ctl_probe probe;
 	size_t i, size;
 	int64_t code;
 
@@ -64,6 +67,13 @@ int ctl_message_next(const void *buf, size_t len, struct ctl_message *m)
 		size += cap.nop * sizeof(struct ctl_capop);
 		if (len - 8 < size)
 			return -EINVAL;
+	}
+	if (code == PCPROBE) {
+		memcpy(&probe, p + 8, sizeof(probe));
+		if (probe.size < size || probe.size % 8 ||
+		    probe.size > CTL_PROBE_SIZE || len - 8 < probe.size)
+			return -EINVAL;
+		size = probe.size;
 	}
 	m->code = code;
 	m->operand = p + 8;

@@ -37,6 +37,10 @@ struct ctl_transport {
 	 * is done by close().
 	 */
 	int (*ring)(struct ctl *h, const struct ctl_ring_setup *setup);
+	/*
+	 * As CTL_IOC_PROBES: returns the bytes stored.  NULL: not provided.
+	 */
+	int (*probes)(struct ctl *h, uint32_t after, void *buf, size_t size);
 	/* Tell the server that there is room (CTL_IOC_CONSUMED). */
 	void (*consumed)(struct ctl *h);
 };

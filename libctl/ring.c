@@ -75,12 +75,13 @@ static int cap_step(const unsigned char *end, const struct ctl_cap **cap,
 	return 1;
 }
 
-CTL_EXPORT int ctl_cap_next(const struct ctl_rec_syscall *rec,
-			    const struct ctl_cap **cap)
+/* first: where the captures of rec begin. */
+static int cap_next(const struct ctl_rec *rec, const void *first,
+		    const struct ctl_cap **cap)
 {
-	const unsigned char *at = (const void *)(rec + 1);
+	const unsigned char *at = first;
 	const unsigned char *end =
-		(const unsigned char *)rec + (rec->h.len & CTL_REC_LENMASK);
+		(const unsigned char *)rec + (rec->len & CTL_REC_LENMASK);
 
 	if (*cap)
 		at = (const unsigned char *)(*cap + 1) +
@@ -90,15 +91,33 @@ CTL_EXPORT int ctl_cap_next(const struct ctl_rec_syscall *rec,
 	return cap_step(end, cap, at) == 1;
 }
 
-static bool syscall_fits(const struct ctl_rec *r, size_t len)
+CTL_EXPORT int ctl_cap_next(const struct ctl_rec_syscall *rec,
+			    const struct ctl_cap **cap)
 {
-	const struct ctl_rec_syscall *s = (const void *)r;
-	const unsigned char *at = (const void *)(s + 1);
+	return cap_next(&rec->h, rec + 1, cap);
+}
+
+CTL_EXPORT const uint64_t *ctl_probe_args(const struct ctl_rec_probe *rec)
+{
+	return (const void *)(rec + 1);
+}
+
+CTL_EXPORT int ctl_probe_cap_next(const struct ctl_rec_probe *rec,
+				  const struct ctl_cap **cap)
+{
+	return cap_next(&rec->h, ctl_probe_args(rec) + rec->nargs, cap);
+}
+
+/* Do ncap captures from first on fill the record? */
+static bool caps_fit(const struct ctl_rec *r, size_t len, const void *first,
+		     unsigned ncap)
+{
+	const unsigned char *at = first;
 	const unsigned char *end = (const unsigned char *)r + len;
 	const struct ctl_cap *c;
 	unsigned i;
 
-	for (i = 0; i < s->ncap; i++) {
+	for (i = 0; i < ncap; i++) {
 		if (at > end || cap_step(end, &c, at) != 1)
 			return false;
 		at = (const unsigned char *)(c + 1) + ((c->len + 7) & ~7ULL);
@@ -106,13 +125,30 @@ static bool syscall_fits(const struct ctl_rec *r, size_t len)
 	return at == end;
 }
 
+static bool syscall_fits(const struct ctl_rec *r, size_t len)
+{
+	const struct ctl_rec_syscall *s = (const void *)r;
+
+	return len >= sizeof(*s) && caps_fit(r, len, s + 1, s->ncap);
+}
+
+static bool probe_fits(const struct ctl_rec *r, size_t len)
+{
+	const struct ctl_rec_probe *p = (const void *)r;
+
+	return len >= sizeof(*p) && p->nargs <= CTL_PROBE_ARGS &&
+	       len - sizeof(*p) >= p->nargs * sizeof(uint64_t) &&
+	       caps_fit(r, len, ctl_probe_args(p) + p->nargs, p->ncap);
+}
+
 static bool record_fits(const struct ctl_rec *r, size_t len)
 {
 	switch (r->type) {
 	case CTL_REC_SYSCALL:
 	case CTL_REC_SYSENTRY:
-		return len >= sizeof(struct ctl_rec_syscall) &&
-		       syscall_fits(r, len);
+		return syscall_fits(r, len);
+	case CTL_REC_PROBE:
+		return probe_fits(r, len);
 	case CTL_REC_SIGNAL:
 	case CTL_REC_FAULT:
 		return len >= sizeof(struct ctl_rec_signal);

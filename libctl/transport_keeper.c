@@ -854,6 +854,17 @@ static int keeper_fpregs(struct ctl *h, struct ctl_fpregs *fp)
 	return r;
 }
 
+static int keeper_probes(struct ctl *h, uint32_t after, void *buf, size_t size)
+{
+	struct keep_rep rep;
+	size_t len;
+	int r;
+
+	r = request(h, KEEP_PROBES, after, NULL, 0, NULL, 0, &rep, buf, size,
+		    &len);
+	return r < 0 ? r : (int)len;
+}
+
 /* -- waiting -------------------------------------------------------------- */
 
 static int keeper_poll_fd(struct ctl *h, short *events)
@@ -959,6 +970,7 @@ const struct ctl_transport ctl_transport_keeper = {
 	.status = keeper_status,
 	.threads = keeper_threads,
 	.fpregs = keeper_fpregs,
+	.probes = keeper_probes,
 	.poll_fd = keeper_poll_fd,
 	.poll_check = keeper_poll_check,
 	.ring = keeper_ring,

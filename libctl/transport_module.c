@@ -192,6 +192,17 @@ static int module_threads(struct ctl *h, struct ctl_lwpstatus *v, unsigned n)
 	return vec.count;
 }
 
+static int module_probes(struct ctl *h, uint32_t after, void *buf, size_t size)
+{
+	struct ctl_probevec v = { (uintptr_t)buf, size, after };
+
+	if (ioctl(h->fd, CTL_IOC_PROBES, &v) < 0)
+		return module_fail(errno);
+	if (v.size > size)
+		return ctl_fail(-EPROTO, "the module speaks another protocol");
+	return v.size;
+}
+
 static int module_fpregs(struct ctl *h, struct ctl_fpregs *r)
 {
 	struct ctl_fpregs tmp;
@@ -269,6 +280,7 @@ const struct ctl_transport ctl_transport_module = {
 	.status = module_status,
 	.threads = module_threads,
 	.fpregs = module_fpregs,
+	.probes = module_probes,
 	.poll_fd = module_poll_fd,
 	.poll_check = module_poll_check,
 	.ring = module_ring,

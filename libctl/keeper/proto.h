@@ -44,6 +44,7 @@ enum keep_kind {
 			   page, and the info page with the data             */
 	KEEP_CONSUMED,  /* no reply                                           */
 	KEEP_POLL,      /* value: CTL_POLL_*                                  */
+	KEEP_PROBES,    /* arg: ids above this one; reply: as CTL_IOC_PROBES  */
 };
 
 struct keep_req {
