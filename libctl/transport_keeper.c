@@ -506,7 +506,28 @@ static void nap(void)
 	nanosleep(&ts, NULL);
 }
 
-/* Sockets in the directory whose process is gone: their keeper was killed. */
+static bool anybody_listens(const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd, r;
+
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return false;
+	strcpy(sa.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return true;
+	r = connect(fd, (struct sockaddr *)&sa, sizeof(sa));
+	if (r < 0)
+		r = errno == ECONNREFUSED || errno == ENOENT ? -1 : 0;
+	close(fd);
+	return r == 0;
+}
+
+/*
+ * Sockets in the directory whose keeper was killed.  That their process is
+ * gone does not tell: its keeper may go on with children that it follows.
+ */
 static void sweep(const char *dir)
 {
 	unsigned long long start;
@@ -524,9 +545,9 @@ static void sweep(const char *dir)
 			continue;
 		if (ctl_proc_start(pid, &real) == 0 && real == start)
 			continue;
-		/* Unlinked while its keeper leaves: no harm. */
 		snprintf(path, sizeof(path), "%s/%s", dir, d->d_name);
-		unlink(path);
+		if (!anybody_listens(path))
+			unlink(path);
 	}
 	closedir(dp);
 }
