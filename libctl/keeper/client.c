@@ -176,6 +176,7 @@ static int set_signal(struct client *c, const struct ctl_message *m)
 		return -errno;
 	l->cursig = si.si_signo;
 	l->info = si;
+	lwp_guard(l);
 	return 0;
 }
 
@@ -276,6 +277,7 @@ static int do_message(struct client *c, const struct ctl_message *m)
 			l->cursig = 0;
 		if (m->code == PCCFAULT)
 			l->curflt = 0;
+		lwp_guard(l);
 		return 0;
 	case PCSSIG:
 		return set_signal(c, m);

@@ -13,6 +13,7 @@
  *   record.c   records and rings
  *   capture.c  capture programs
  *   status.c   struct ctl_status of what is held
+ *   guard.c    the guardian: undoes what a killed keeper leaves behind
  *
  * Everything runs in one thread, the tracer, as ptrace wants it; the only
  * other thread watches descriptors and interrupts the tracer's wait (main.c).
@@ -179,6 +180,7 @@ struct lwp {
 	int cursig, curflt;
 	siginfo_t info;
 	int group_signal;
+	int guard; /* slot of the signal held back, or -1 */
 
 	/* the call it is in, once its entry was seen */
 	bool insys, aborted, hidden; /* hidden: its end is our doing */
@@ -279,17 +281,23 @@ void proc_retrace(struct proc *p);
 void proc_release(struct proc *p);
 /* Its last waiting record was stored (or given up). */
 void lwp_unpark(struct lwp *l);
+/* Its current signal changed while it is held. */
+void lwp_guard(struct lwp *l);
 int lwp_getregs(struct lwp *l, struct ctl_regs *r);
 int lwp_setregs(struct lwp *l, const struct ctl_regs *r);
 /* All or -EFAULT. */
 int proc_read(struct proc *p, uint64_t addr, void *buf, size_t len);
 int proc_write(struct proc *p, uint64_t addr, const void *buf, size_t len);
+/* p->memfd, opened: 0 or -errno */
+int proc_mem_open(struct proc *p);
 /* As many bytes as are readable, from addr on. */
 size_t proc_read_some(struct proc *p, uint64_t addr, void *buf, size_t len);
 /* Deadlines of repaired calls; returns the next one due, 0: none. */
 uint64_t trace_timers(uint64_t now);
 /* Nothing is kept for its own sake. */
 bool trace_idle(void);
+/* There is just one thread to wait for. */
+bool trace_single(void);
 /* A thread that became a zombie never stops: find those (see lwp.zombie). */
 void proc_find_zombies(struct proc *p);
 
@@ -311,6 +319,14 @@ void repair_exit(struct lwp *l);
 bool repair_hides(const struct lwp *l, int64_t ret);
 /* What the target's owner should see instead of rewound registers. */
 void repair_show(const struct lwp *l, struct ctl_regs *r);
+
+/* -- guard.c: each returns a slot for guard_remove(), or -errno ----------- */
+/* Before new is written over old at addr, and after it was put back. */
+int guard_byte(struct proc *p, uint64_t addr, uint8_t old, uint8_t new);
+/* Before the 16-bit counter at addr is incremented. */
+int guard_count(struct proc *p, uint64_t addr);
+int guard_signal(struct proc *p, pid_t tid, const siginfo_t *si);
+void guard_remove(int slot); /* negative: nothing */
 
 /* -- record.c ------------------------------------------------------------ */
 int ring_setup(struct client *c, const struct ctl_ring_setup *s, int fds[2]);

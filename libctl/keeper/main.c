@@ -175,7 +175,8 @@ static void take_events(void)
 	while (tid > 0) {
 		ev[n].tid = tid;
 		ev[n++].status = status;
-		if (n == BURST)
+		/* With one tracee there is nothing else to take. */
+		if (n == BURST || trace_single())
 			break;
 		tid = wait4(-1, &status, __WALL | WNOHANG, NULL);
 	}

@@ -72,6 +72,13 @@ static struct list *bucket(pid_t tid)
 	return b;
 }
 
+static unsigned nlwps; /* in all */
+
+bool trace_single(void)
+{
+	return nlwps == 1;
+}
+
 static struct lwp *lwp_find(pid_t tid)
 {
 	struct lwp *l;
@@ -90,19 +97,23 @@ static struct lwp *lwp_new(struct proc *p, pid_t tid)
 		return NULL;
 	l->proc = p;
 	l->tid = tid;
+	l->guard = -1;
 	list_init(&l->drafts);
 	list_add_tail(&l->hash, bucket(tid));
 	list_add_tail(&l->link, &p->lwps);
 	p->nlwp++;
+	nlwps++;
 	return l;
 }
 
 static void lwp_free(struct lwp *l)
 {
 	record_forget(l);
+	guard_remove(l->guard);
 	list_del(&l->hash);
 	list_del(&l->link);
 	l->proc->nlwp--;
+	nlwps--;
 	free(l);
 }
 
@@ -204,7 +215,7 @@ int lwp_setregs(struct lwp *l, const struct ctl_regs *r)
 	return pt(PTRACE_SETREGS, l->tid, 0, (unsigned long)r) < 0 ? -errno : 0;
 }
 
-static int mem_open(struct proc *p)
+int proc_mem_open(struct proc *p)
 {
 	char path[64];
 
@@ -238,7 +249,7 @@ size_t proc_read_some(struct proc *p, uint64_t addr, void *buf, size_t len)
 	if (n >= 0)
 		return n;
 	/* The main thread may be a zombie, whose memory is gone. */
-	if (mem_open(p) < 0)
+	if (proc_mem_open(p) < 0)
 		return 0;
 	n = pread(p->memfd, buf, len, addr);
 	return n < 0 ? 0 : n;
@@ -263,7 +274,7 @@ int proc_write(struct proc *p, uint64_t addr, const void *buf, size_t len)
 {
 	size_t done = 0;
 	ssize_t n;
-	int err = mem_open(p);
+	int err = proc_mem_open(p);
 
 	if (err)
 		return err == -ENOENT ? err : -EFAULT;
@@ -293,6 +304,21 @@ static bool syscalls_wanted(struct proc *p)
 	       proc_records(p, CTL_REC_SYSENTRY);
 }
 
+void lwp_guard(struct lwp *l)
+{
+	siginfo_t si = l->info;
+
+	guard_remove(l->guard);
+	l->guard = -1;
+	if (!l->cursig || (l->state != LWP_STOPPED && l->state != LWP_PARKED))
+		return;
+	if (si.si_signo != l->cursig) {
+		memset(&si, 0, sizeof(si));
+		si.si_signo = l->cursig;
+	}
+	l->guard = guard_signal(l->proc, l->tid, &si);
+}
+
 /* Let a ptrace-stopped thread go.  It may have died: then wait4() tells. */
 static void lwp_resume(struct lwp *l)
 {
@@ -302,8 +328,11 @@ static void lwp_resume(struct lwp *l)
 
 	if (l->npending) {
 		l->state = LWP_PARKED;
+		lwp_guard(l);
 		return;
 	}
+	guard_remove(l->guard);
+	l->guard = -1;
 	repair_run(l);
 	if (l->kind == STOP_SIGNAL)
 		sig = l->cursig;
@@ -356,6 +385,7 @@ static void hold(struct lwp *l, unsigned why, unsigned what)
 	l->why = why;
 	l->what = what;
 	l->stop_time = now_ns();
+	lwp_guard(l);
 	if (why != PR_REQUESTED && !(p->modes & PR_ASYNC))
 		proc_dstop(p);
 	clients_update(p);
@@ -1254,6 +1284,18 @@ uint64_t trace_timers(uint64_t now)
 	return next;
 }
 
+/*
+ * A call with a time-out that was made again is watched to its end, unless
+ * that is far away: until then no debugger could attach.
+ */
+#define LINGER_NS 30000000000ULL
+
+static bool watched(const struct lwp *l)
+{
+	return l->repair.watching &&
+	       l->repair.deadline < now_ns() + LINGER_NS;
+}
+
 bool trace_idle(void)
 {
 	struct proc *p;
@@ -1270,8 +1312,8 @@ bool trace_idle(void)
 		list_for_each(l, &p->lwps, link)
 			if (l->state == LWP_STOPPED || l->state == LWP_PARKED ||
 			    l->state == LWP_NEW || l->interrupted || l->dstop ||
-			    l->repair.rewound || l->repair.watching ||
-			    l->stepping || l->aborted)
+			    (l->repair.rewound && l->repair.deadline) ||
+			    watched(l) || l->stepping || l->aborted)
 				return false;
 	}
 	return true;

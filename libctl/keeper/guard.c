@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * guard.c - what is to be put right if the keeper is killed (P7).
+ *
+ * When a tracer dies the kernel sets its tracees running.  Two things it does
+ * not know of: a breakpoint or semaphore that we wrote into their memory, and
+ * a signal that we hold back from a stopped thread, which would be lost.  So
+ * before either is done it is written down in a table that is shared with a
+ * second process, the guardian, which does nothing but wait for the keeper's
+ * end, and then undoes what the table says.
+ *
+ * The guardian shares the descriptors, too (CLONE_FILES): /proc/PID/mem has to
+ * be open already where an LSM lets only the tracer open it.  It is started
+ * when the first entry is made.
+ *
+ * Whoever writes an entry makes it valid last, and invalid first: at any
+ * moment the table says no more than the truth, but for the instant between
+ * an entry and its deed, which is why the guardian looks before it writes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "keeper.h"
+
+enum guard_kind { GUARD_FREE, GUARD_BYTE, GUARD_COUNT, GUARD_SIGNAL };
+
+struct guard_entry {
+	uint32_t kind; /* enum guard_kind; written last */
+	int32_t pid, tid;
+	int32_t memfd;
+	uint64_t start; /* of pid */
+	uint64_t addr;
+	uint8_t old, new;
+	siginfo_t info;
+};
+
+#define ENTRIES 16384U
+
+static struct guard_entry *table; /* NULL: no guardian yet */
+static unsigned first_free;       /* no free entry below */
+
+/* -- the guardian: async-signal-safe calls only --------------------------- */
+
+static void put_byte_back(const struct guard_entry *e, int fd)
+{
+	uint8_t now;
+
+	if (pread(fd, &now, 1, e->addr) == 1 && now == e->new &&
+	    pwrite(fd, &e->old, 1, e->addr) != 1)
+		return; /* the mapping is gone */
+}
+
+static void count_down(const struct guard_entry *e)
+{
+	uint16_t now;
+
+	if (pread(e->memfd, &now, 2, e->addr) != 2 || !now)
+		return;
+	now--;
+	if (pwrite(e->memfd, &now, 2, e->addr) != 2)
+		return;
+}
+
+static void send_again(const struct guard_entry *e)
+{
+	siginfo_t si = e->info;
+
+	/* A faulting instruction is made again, and faults again. */
+	switch (ctl_fault_of(si.si_signo, si.si_code)) {
+	case 0:
+	case FLTBPT:
+	case FLTTRACE:
+		break;
+	default:
+		return;
+	}
+	if (si.si_code >= 0 || si.si_code == SI_TKILL)
+		syscall(SYS_tgkill, e->pid, e->tid, si.si_signo);
+	else
+		syscall(SYS_rt_tgsigqueueinfo, e->pid, e->tid, si.si_signo, &si);
+}
+
+/*
+ * A child that was born just before the end has a copy of the breakpoints, and
+ * was let go as its parent was.
+ */
+static void undo_in_children(const struct guard_entry *e)
+{
+	char path[80], buf[4096], *p, *end;
+	struct guard_entry c = *e;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", e->pid,
+		 e->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	n = read(fd, buf, sizeof(buf) - 1);
+	close(fd);
+	if (n <= 0)
+		return;
+	buf[n] = '\0';
+	for (p = buf;; p = end) {
+		c.pid = strtol(p, &end, 10);
+		if (end == p)
+			return;
+		snprintf(path, sizeof(path), "/proc/%d/mem", c.pid);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		put_byte_back(&c, fd);
+		close(fd);
+	}
+}
+
+static void undo_all(void)
+{
+	unsigned i;
+
+	/* Bytes first: they kill. */
+	for (i = 0; i < ENTRIES; i++)
+		if (table[i].kind == GUARD_BYTE)
+			put_byte_back(&table[i], table[i].memfd);
+	for (i = 0; i < ENTRIES; i++)
+		if (table[i].kind == GUARD_BYTE)
+			undo_in_children(&table[i]);
+		else if (table[i].kind == GUARD_COUNT)
+			count_down(&table[i]);
+		else if (table[i].kind == GUARD_SIGNAL)
+			send_again(&table[i]);
+}
+
+static _Noreturn void guardian(int keeper)
+{
+	struct pollfd p = { .fd = keeper, .events = POLLIN };
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_NAME, "ctlguard");
+	while (poll(&p, 1, -1) < 0 && errno == EINTR)
+		;
+	undo_all();
+	_exit(0);
+}
+
+/* -- the keeper's side ---------------------------------------------------- */
+
+static int guard_start(void)
+{
+	struct guard_entry *t;
+	int keeper;
+	pid_t pid;
+
+	keeper = syscall(SYS_pidfd_open, getpid(), 0);
+	if (keeper < 0)
+		return -errno;
+	t = mmap(NULL, ENTRIES * sizeof(*t), PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (t == MAP_FAILED) {
+		close(keeper);
+		return -ENOMEM;
+	}
+	table = t;
+	/* No exit signal, and never waited for: it ends after us. */
+	pid = syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, 0);
+	if (pid == 0)
+		guardian(keeper);
+	/* keeper stays open: the descriptors are one set. */
+	if (pid < 0) {
+		int err = -errno;
+
+		table = NULL;
+		munmap(t, ENTRIES * sizeof(*t));
+		close(keeper);
+		return err;
+	}
+	return 0;
+}
+
+static int guard_add(const struct guard_entry *e, enum guard_kind kind)
+{
+	struct guard_entry *slot;
+	unsigned i;
+	int err;
+
+	if (!table) {
+		err = guard_start();
+		if (err) {
+			klog("no guardian: %s", strerror(-err));
+			return err;
+		}
+	}
+	for (i = first_free; i < ENTRIES && table[i].kind != GUARD_FREE; i++)
+		;
+	if (i == ENTRIES)
+		return -ENOSPC;
+	first_free = i + 1;
+	slot = &table[i];
+	*slot = *e;
+	slot->kind = GUARD_FREE;
+	__atomic_store_n(&slot->kind, kind, __ATOMIC_RELEASE);
+	return i;
+}
+
+void guard_remove(int slot)
+{
+	if (slot < 0 || !table || (unsigned)slot >= ENTRIES)
+		return;
+	__atomic_store_n(&table[slot].kind, GUARD_FREE, __ATOMIC_RELEASE);
+	if ((unsigned)slot < first_free)
+		first_free = slot;
+}
+
+int guard_byte(struct proc *p, uint64_t addr, uint8_t old, uint8_t new)
+{
+	struct guard_entry e = { .pid = p->pid,
+				 .start = p->start,
+				 .memfd = p->memfd,
+				 .addr = addr,
+				 .old = old,
+				 .new = new };
+
+	return p->memfd < 0 ? -EBADF : guard_add(&e, GUARD_BYTE);
+}
+
+int guard_count(struct proc *p, uint64_t addr)
+{
+	struct guard_entry e = { .pid = p->pid,
+				 .start = p->start,
+				 .memfd = p->memfd,
+				 .addr = addr };
+
+	return p->memfd < 0 ? -EBADF : guard_add(&e, GUARD_COUNT);
+}
+
+int guard_signal(struct proc *p, pid_t tid, const siginfo_t *si)
+{
+	struct guard_entry e = { .pid = p->pid,
+				 .tid = tid,
+				 .start = p->start,
+				 .memfd = -1,
+				 .info = *si };
+
+	return guard_add(&e, GUARD_SIGNAL);
+}
