@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The tests: everything they need is built, then tests/run runs them.
+
+CAGE := $(O)/tests/cage
+TRACEE_BINS := $(addprefix $(O)/tests/tracees/,$(TRACEES))
+UNIT_BINS := $(addprefix $(O)/tests/unit/,$(UNITS))
+
+.PHONY: test-programs check-san check-cc
+
+# Targets are never sanitized: they stand for programs that are not ours.
+$(O)/tests/tracees/%: tests/tracees/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CSTD) $(WARN) $(CFLAGS) -pthread -MMD -MP \
+		-MF $@.d $(LDFLAGS) -o $@ $<
+
+$(CAGE): tests/cage.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CSTD) $(WARN) $(CFLAGS) -MMD -MP -MF $@.d \
+		$(LDFLAGS) -o $@ $<
+
+# They may call what is hidden: hence the archives.
+COMMONA := $(O)/tests/common.a
+$(COMMONA): $(COMMON_OBJ)
+	@mkdir -p $(@D)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(COMMONA) $(LIBA)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(JSON_LIBS) $(ELF_LIBS) $(DWARF_LIBS) $(LIBS)
+
+tracees: $(TRACEE_BINS)
+units: $(UNIT_BINS)
+test-programs: all stress $(CAGE) $(TRACEE_BINS) $(UNIT_BINS)
+
+# In a make of its own: packages that come now change what pkg-config says.
+check:
+	CC="$(CC)" scripts/deps install build demo check
+	$(MAKE) test-programs
+	tests/run -b $(O) $(TESTS)
+
+# The tests once more with library, keeper and commands sanitized.
+check-san:
+	for cc in gcc clang; do \
+		$(MAKE) CC=$$cc O=$(O)-san-$$cc SAN=address,undefined \
+			test-programs && \
+		tests/run -b $(O)-san-$$cc $(TESTS) || exit; \
+	done
+
+check-cc:
+	for cc in gcc clang; do \
+		$(MAKE) CC=$$cc O=$(O)-$$cc test-programs || exit; \
+	done
+
+.SECONDARY: $(UNITS:%=$(O)/obj/tests/unit/%.o)
+-include $(TRACEE_BINS:=.d) $(CAGE).d $(UNITS:%=$(O)/obj/tests/unit/%.d)
