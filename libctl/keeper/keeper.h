@@ -82,6 +82,7 @@ struct proc {
 	int memfd; /* /proc/PID/mem, or -1; anew after exec */
 	bool root; /* the one the keeper was started for */
 	bool gone; /* reaped: every operation says ENOENT */
+	bool collect; /* for trace_collect() */
 	bool stopping; /* directed to stop as a whole: newborn threads too */
 	struct proc *from; /* a followed child: its parent, or NULL */
 	char link_path[160]; /* a followed child's symbolic link, or "" */
@@ -260,6 +261,8 @@ void keeper_timer(uint64_t when);
 /* -- trace.c ------------------------------------------------------------- */
 /* Attach to every thread.  0, or -errno with ctl_fail()'s text. */
 int trace_attach(pid_t pid, uint64_t start);
+/* The stops of a large process that was directed to stop. */
+void trace_collect(void);
 /* One result of wait4(2). */
 void trace_event(pid_t tid, int status);
 struct proc *proc_find(pid_t pid, uint64_t start);

@@ -209,6 +209,7 @@ static bool finished(void)
 static void serve(void)
 {
 	while (!finished()) {
+		trace_collect();
 		take_events();
 		if (atomic_load(&io_ready)) {
 			handle_io();

@@ -51,6 +51,7 @@
 struct list procs = { &procs, &procs };
 
 #define HASH 1024U
+#define MANY 128U /* threads: see trace_collect() */
 static struct list buckets[HASH];
 
 static bool syscalls_wanted(struct proc *p);
@@ -438,6 +439,7 @@ void proc_dstop(struct proc *p)
 		return;
 	}
 	p->stopping = true;
+	p->collect = p->nlwp >= MANY;
 	/* First all of the looking (repair_prepare), then all of the stopping:
 	 * they shall stop as close to each other as can be. */
 	list_for_each(l, &p->lwps, link)
@@ -445,6 +447,38 @@ void proc_dstop(struct proc *p)
 			repair_prepare(l);
 	list_for_each(l, &p->lwps, link)
 		lwp_dstop(l);
+}
+
+/*
+ * wait4(-1) looks at every tracee until it finds one with news: n of them cost
+ * n * n / 2 looks.  When a large process was just directed to stop, ask for
+ * each thread by its number instead.
+ */
+void trace_collect(void)
+{
+	struct proc *p, *big = NULL;
+	unsigned n = 0, i;
+	struct lwp *l;
+	pid_t *tids;
+	int status;
+
+	list_for_each(p, &procs, link)
+		if (p->collect)
+			big = p;
+	if (!big)
+		return;
+	big->collect = false;
+	/* By number: an event may free threads, or the process. */
+	tids = malloc(big->nlwp * sizeof(*tids));
+	if (!tids)
+		return;
+	list_for_each(l, &big->lwps, link)
+		if (l->interrupted)
+			tids[n++] = l->tid;
+	for (i = 0; i < n; i++)
+		if (wait4(tids[i], &status, __WALL | WNOHANG, NULL) == tids[i])
+			trace_event(tids[i], status);
+	free(tids);
 }
 
 bool lwp_stopped(const struct lwp *l)
