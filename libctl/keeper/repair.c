@@ -274,6 +274,21 @@ static uint64_t socket_timeout(const struct lwp *l, int fd, int option)
 	return tv.tv_sec * 1000000000ULL + tv.tv_usec * 1000ULL;
 }
 
+/* connect(2) of a unix socket times out with another error than TCP's. */
+static bool is_unix_socket(const struct lwp *l, int fd)
+{
+	socklen_t len = sizeof(int);
+	int copy, domain = AF_UNSPEC;
+
+	copy = syscall(SYS_pidfd_getfd, l->proc->pidfd, fd, 0);
+	if (copy < 0)
+		return false;
+	if (getsockopt(copy, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
+		domain = AF_UNSPEC;
+	close(copy);
+	return domain == AF_UNIX;
+}
+
 /* ns, 0: none (or it cannot be known) */
 static uint64_t timeout_of(const struct lwp *l, const struct row *row,
 			   const uint64_t arg[6])
@@ -379,6 +394,8 @@ static void rewind_call(struct lwp *l, struct ctl_regs *r,
 		k->deadline = !timeout ? 0 :
 			      k->began ? k->began + timeout : now + timeout;
 		k->expired = row->expired;
+		if (row->expired == -EINPROGRESS && is_unix_socket(l, arg[0]))
+			k->expired = -EAGAIN;
 		k->nr = r->orig_rax;
 		k->abi = abi;
 		k->rip = r->rip;
