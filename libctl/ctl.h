@@ -355,6 +355,9 @@ ctl_probe_info_next(const struct ctl_probe_info *i)
 	return (const struct ctl_probe_info *)(const void *)((const char *)i +
 							     i->len);
 }
+/* Of a label that ctl_probe_enable() made; else false.  Since: 0.1 */
+bool ctl_probe_names(const struct ctl_probe_info *i, const char **provider,
+		     const char **name, const char **object);
 static inline const char *ctl_probe_label(const struct ctl_probe_info *i)
 {
 	return (const char *)(i + 1);

@@ -254,6 +254,25 @@ static int check_list(const unsigned char *v, size_t n, uint32_t *after)
 	return count;
 }
 
+CTL_EXPORT bool ctl_probe_names(const struct ctl_probe_info *i,
+				const char **provider, const char **name,
+				const char **object)
+{
+	const char *p = ctl_probe_label(i), *end = p + i->label_len;
+	const char *part[3];
+
+	for (int k = 0; k < 3; k++) {
+		part[k] = p;
+		p = memchr(p, '\0', end - p);
+		if (!p++)
+			return false;
+	}
+	*provider = part[0];
+	*name = part[1];
+	*object = part[2];
+	return true;
+}
+
 CTL_EXPORT int ctl_probe_list(struct ctl *h, struct ctl_probe_info **result)
 {
 	const size_t chunk = 32768;

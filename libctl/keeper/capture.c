@@ -132,6 +132,15 @@ static bool take_string(struct sink *s, uint64_t addr, size_t limit)
 	return false;
 }
 
+void capture_string(struct proc *p, uint64_t addr, unsigned char *to,
+		    size_t limit, struct ctl_cap *cap)
+{
+	struct sink s = { p, to, limit, cap };
+
+	cap->len = cap->flags = 0;
+	take_string(&s, addr, limit);
+}
+
 static size_t pointer_size(const struct lwp *l)
 {
 	return l->abi == CTL_ABI_COMPAT ? 4 : 8;

@@ -324,6 +324,10 @@ static int do_message(struct client *c, const struct ctl_message *m)
 		return set_record(c, m);
 	case PCCAPTURE:
 		return capture_upload(c, m->operand, m->size);
+	case PCPROBE:
+		return probe_enable(c, m->operand, m->size);
+	case PCUNPROBE:
+		return probe_disable(c, operand64(m));
 	}
 	return -EINVAL; /* PCREAD, PCWRITE, PCRING have their own requests */
 }
@@ -542,11 +546,22 @@ static void do_memory(struct client *c, const struct keep_req *q,
 	}
 	if (q->kind == KEEP_READ) {
 		err = proc_read(c->proc, m.addr, buf, m.len);
+		probe_hide(c->proc, m.addr, buf, m.len);
 		reply(c, q->seq, err, 0, buf, err ? 0 : m.len);
 	} else {
-		err = proc_write(c->proc, m.addr, data + sizeof(m), m.len);
+		memcpy(buf, data + sizeof(m), m.len);
+		probe_written(c->proc, m.addr, buf, m.len);
+		err = proc_write(c->proc, m.addr, buf, m.len);
 		reply(c, q->seq, err, 0, NULL, 0);
 	}
+}
+
+static void do_probes(struct client *c, const struct keep_req *q)
+{
+	unsigned char buf[KEEP_DATA];
+	size_t len = probe_list(c->proc, q->arg, buf, sizeof(buf));
+
+	reply(c, q->seq, 0, 0, buf, len);
 }
 
 static void do_fpregs(struct client *c, const struct keep_req *q)
@@ -624,7 +639,8 @@ static void do_request(struct client *c, const struct keep_req *q,
 		return;
 	}
 	err = target_error(c);
-	if (!err && c->rdonly && q->kind != KEEP_THREADS)
+	if (!err && c->rdonly && q->kind != KEEP_THREADS &&
+	    q->kind != KEEP_PROBES)
 		err = -EBADF;
 	if (err) {
 		reply(c, q->seq, err, 0, NULL, 0);
@@ -652,6 +668,9 @@ static void do_request(struct client *c, const struct keep_req *q,
 		return;
 	case KEEP_FPREGS:
 		do_fpregs(c, q);
+		return;
+	case KEEP_PROBES:
+		do_probes(c, q);
 		return;
 	case KEEP_RING:
 		do_ring(c, q, data);
@@ -765,6 +784,7 @@ static void client_free(struct client *c)
 	if (c->notify >= 0)
 		close(c->notify);
 	memset(&c->record, 0, sizeof(c->record));
+	probe_drop_client(c);
 	record_drop_client(c);
 	ring_free(c);
 	capture_free(c);

@@ -14,6 +14,7 @@
  *   capture.c  capture programs
  *   status.c   struct ctl_status of what is held
  *   guard.c    the guardian: undoes what a killed keeper leaves behind
+ *   probe.c    breakpoints at probe sites
  *
  * Everything runs in one thread, the tracer, as ptrace wants it; the only
  * other thread watches descriptors and interrupts the tracer's wait (main.c).
@@ -95,6 +96,10 @@ struct proc {
 	uint64_t sigtrace, flttrace;
 	struct ctl_sysset sysentry, sysexit;
 	uint64_t discard; /* PCUNKILL: drop these when they come */
+
+	struct probes *probes; /* probe.c; NULL: never had any */
+	struct proc *mm_of;    /* it runs in that one's memory, or NULL */
+	bool guest; /* kept attached for its memory's sake, followed by nobody */
 
 	bool dirty; /* clients_dispatch() has something to tell */
 	struct list clients; /* handles on this process */
@@ -270,6 +275,7 @@ void proc_unref(struct proc *p);
 struct lwp *proc_lwp(struct proc *p, pid_t tid);
 struct lwp *proc_representative(struct proc *p);
 void lwp_dstop(struct lwp *l);
+void lwp_interrupt(struct lwp *l);
 void proc_dstop(struct proc *p);
 /* Is it stopped in the sense of PCWSTOP? */
 bool lwp_stopped(const struct lwp *l);
@@ -350,12 +356,50 @@ void record_drop_client(struct client *c);
 void cover_add(struct client *c, struct proc *p);
 void cover_free(struct cover *cv);
 bool ring_ready(const struct client *c); /* the reader's mark is reached */
+/*
+ * The rest of r's header is filled in.  owner: whose ring alone, or NULL.
+ * Returns how many rings it was lost from.
+ */
+unsigned record_probe(struct lwp *l, struct client *owner,
+		      struct ctl_rec_probe *r, unsigned len);
 
 /* -- capture.c ----------------------------------------------------------- */
 int capture_upload(struct client *c, const unsigned char *p, size_t len);
 void capture_free(struct client *c);
 /* Run the program of l's call for when; appends to the draft. */
 void capture_run(struct lwp *l, struct draft *d, int when, int64_t ret);
+
+/* The string at addr, at most limit bytes of it; fills cap's len and flags. */
+void capture_string(struct proc *p, uint64_t addr, unsigned char *to,
+		    size_t limit, struct ctl_cap *cap);
+
+/* -- probe.c -------------------------------------------------------------- */
+/* PCPROBE, PCUNPROBE */
+int probe_enable(struct client *c, const unsigned char *operand, size_t len);
+int probe_disable(struct client *c, uint64_t id);
+void probe_release(struct proc *p); /* those that no handle owns */
+void probe_drop_client(struct client *c);
+bool probe_active(const struct proc *p);
+/* As CTL_IOC_PROBES; returns the bytes stored. */
+size_t probe_list(struct proc *p, uint32_t after, void *buf, size_t size);
+/* A SIGTRAP: was it one of ours?  Then it is dealt with, but for the stop. */
+enum probe_trap { PROBE_NOT_OURS, PROBE_PASSED, PROBE_STOP };
+enum probe_trap probe_trap(struct lwp *l, uint32_t *stop);
+/* A thread stopped by an interrupt has run into a breakpoint just before. */
+bool probe_trap_pending(struct lwp *l);
+/* Breakpoints were taken out: hear of every thread that may be in one. */
+void probe_quiesce(struct proc *p);
+/*
+ * A child was born, stopped before its first instruction.  unfollowed: is it
+ * in its parent's memory, and has to be kept as a guest?
+ */
+bool probe_birth_unfollowed(struct proc *parent, pid_t tid);
+void probe_birth_followed(struct proc *parent, struct proc *p);
+void probe_exec(struct proc *p);
+void probe_death(struct proc *p);
+/* What was read shows no breakpoints; what is to be written keeps them. */
+void probe_hide(struct proc *p, uint64_t addr, void *buf, size_t len);
+void probe_written(struct proc *p, uint64_t addr, void *buf, size_t len);
 
 /* -- status.c ------------------------------------------------------------ */
 void status_fill(struct client *c, struct ctl_status *st);

@@ -219,6 +219,17 @@ static void serve(void)
 	}
 }
 
+/* Told to quit: no thread may be left inside a breakpoint or a repair. */
+static void drain(void)
+{
+	uint64_t end = now_ns() + 500000000ULL;
+
+	while (!trace_idle() && now_ns() < end) {
+		take_events(); /* does not wait: quit is set */
+		usleep(500);
+	}
+}
+
 /* -- start and end -------------------------------------------------------- */
 
 static void ready(int err)
@@ -327,6 +338,8 @@ int main(int argc, char **argv)
 			proc_release(p);
 	}
 	clients_close_all();
+	if (quit)
+		drain();
 	list_for_each(p, &procs, link)
 		if (p->link_path[0])
 			unlink(p->link_path);

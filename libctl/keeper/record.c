@@ -537,6 +537,26 @@ void record_exec(struct lwp *l, pid_t old)
 	put_all(l, &x);
 }
 
+unsigned record_probe(struct lwp *l, struct client *owner,
+		      struct ctl_rec_probe *r, unsigned len)
+{
+	struct cover *cv;
+	unsigned lost = 0;
+	uint64_t before;
+
+	fill_header(&r->h, l, CTL_REC_PROBE, len, now_ns());
+	list_for_each(cv, &l->proc->covers, by_proc) {
+		struct client *c = cv->client;
+
+		if (!covers(cv, l, CTL_REC_PROBE) || (owner && owner != c))
+			continue;
+		before = c->ring.info->lost;
+		ring_put(c, l, r, len);
+		lost += c->ring.info->lost != before;
+	}
+	return lost;
+}
+
 void record_death(struct lwp *l, int status, bool last)
 {
 	struct ctl_rec_exit r = { .status = status, .process = last };

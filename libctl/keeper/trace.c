@@ -154,6 +154,7 @@ void proc_unref(struct proc *p)
 		return;
 	list_for_each_safe(cv, tmp, &p->covers, by_proc)
 		cover_free(cv);
+	probe_death(p);
 	list_for_each(q, &procs, link)
 		if (q->from == p)
 			q->from = p->from;
@@ -366,7 +367,7 @@ void lwp_unpark(struct lwp *l)
 		settle(l);
 }
 
-static void lwp_interrupt(struct lwp *l)
+void lwp_interrupt(struct lwp *l)
 {
 	if (l->interrupted)
 		return;
@@ -624,6 +625,7 @@ void proc_release(struct proc *p)
 	memset(&p->sysentry, 0, sizeof(p->sysentry));
 	memset(&p->sysexit, 0, sizeof(p->sysexit));
 	p->sigtrace = p->flttrace = p->discard = p->modes = 0;
+	probe_release(p);
 	proc_run(p, 0);
 }
 
@@ -672,6 +674,23 @@ static void adopt(struct proc *p, pid_t tid)
 	}
 }
 
+/* It runs in the memory of its parent, where our breakpoints are. */
+static void take_guest(struct proc *parent, pid_t pid)
+{
+	uint64_t start;
+	struct proc *p;
+
+	if (ctl_proc_start(pid, &start) < 0)
+		start = 0;
+	p = proc_new(pid, start);
+	if (!p)
+		return;
+	p->from = parent;
+	p->guest = true;
+	p->mm_of = parent->mm_of ? parent->mm_of : parent;
+	adopt(p, pid);
+}
+
 static void follow(struct proc *parent, pid_t pid)
 {
 	struct proc *p;
@@ -700,6 +719,7 @@ static void follow(struct proc *parent, pid_t pid)
 		if (symlink(slash + 1, p->link_path) < 0)
 			p->link_path[0] = '\0';
 	}
+	probe_birth_followed(parent, p);
 	adopt(p, pid);
 }
 
@@ -759,6 +779,8 @@ static void on_birth(struct lwp *l, int event)
 	record_fork(l, tid, tid, kind);
 	if (p->modes & PR_FORK)
 		follow(p, tid);
+	else if (probe_birth_unfollowed(p, tid))
+		take_guest(p, tid);
 	else
 		shun(tid);
 }
@@ -908,6 +930,16 @@ static void on_exec(struct lwp *l)
 		close(p->memfd);
 		p->memfd = -1;
 	}
+	probe_exec(p);
+	if (p->guest) {
+		/* It has its own memory now, and no part in this any more. */
+		let_go(l->tid);
+		lwp_free(l);
+		p->gone = true;
+		clients_update(p);
+		proc_unref(p);
+		return;
+	}
 	l->kind = STOP_TRAP;
 	record_exec(l, old);
 	if (exec_was_secure(p)) {
@@ -944,8 +976,10 @@ static void on_death(struct lwp *l, int status)
 		record_exit(l, 0, CTL_RECF_UNFINISHED);
 	record_death(l, status, last);
 	lwp_free(l);
-	if (last)
+	if (last) {
 		p->gone = true;
+		probe_death(p);
+	}
 	clients_update(p);
 	if (last)
 		proc_unref(p);
@@ -957,6 +991,29 @@ static bool ignored_by_nature(int sig)
 {
 	return sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH ||
 	       sig == SIGCONT;
+}
+
+/* A breakpoint at a probe's site: the target never sees the signal. */
+static bool on_probe(struct lwp *l)
+{
+	uint32_t id;
+	enum probe_trap trap = probe_trap(l, &id);
+
+	if (trap == PROBE_NOT_OURS)
+		return false;
+	l->cursig = 0;
+	if (trap == PROBE_STOP) {
+		l->stepping = false;
+		hold(l, PR_PROBE, id);
+	} else if (l->stepping) {
+		/* The nop was the instruction. */
+		l->stepping = false;
+		l->curflt = FLTTRACE;
+		hold(l, PR_FAULTED, FLTTRACE);
+	} else {
+		settle(l);
+	}
+	return true;
 }
 
 static void on_signal(struct lwp *l, int sig)
@@ -971,6 +1028,8 @@ static void on_signal(struct lwp *l, int sig)
 
 	l->kind = STOP_SIGNAL;
 	l->cursig = sig;
+	if (sig == SIGTRAP && on_probe(l))
+		return;
 	memset(&l->info, 0, sizeof(l->info));
 	l->info.si_signo = sig;
 	if (wanted) {
@@ -1172,6 +1231,13 @@ static void on_trap(struct lwp *l, int sig)
 		return;
 	}
 	l->kind = STOP_TRAP;
+	if (probe_trap_pending(l)) {
+		/* Heard of it, but not of its trap: that one comes next. */
+		if (pt(PTRACE_INTERRUPT, l->tid, 0, 0) == 0)
+			l->interrupted = true;
+		lwp_resume(l);
+		return;
+	}
 	repair_stopped(l);
 	settle(l);
 }
@@ -1341,7 +1407,8 @@ bool trace_idle(void)
 		if (p->gone)
 			continue;
 		if (p->stopping || p->sigtrace || p->flttrace || p->discard ||
-		    !sysset_empty(&p->sysentry) || !sysset_empty(&p->sysexit))
+		    !sysset_empty(&p->sysentry) ||
+		    !sysset_empty(&p->sysexit) || probe_active(p))
 			return false;
 		list_for_each(l, &p->lwps, link)
 			if (l->state == LWP_STOPPED || l->state == LWP_PARKED ||

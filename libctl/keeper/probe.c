@@ -1,0 +1,1187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * probe.c - probes by breakpoint.
+ *
+ * A probe's site is a nop.  Enabled, its first byte is an int3, and the thread
+ * that comes by stops with SIGTRAP just behind that byte.  Nothing has to be
+ * stepped over and no other thread has to be kept from passing meanwhile: a
+ * one-byte nop is behind the thread already, and of a longer one the rest is
+ * skipped by moving the instruction pointer.  So the byte is never taken out
+ * while the probe is enabled, and no hit is missed.
+ *
+ * One byte is written whole or not at all, so threads need not be stopped for
+ * it either.  Taking it out needs care: a thread may have run into it and not
+ * have told us yet.  Such a trap finds its breakpoint here still, without
+ * users, and is made undone by going back to the address; and the keeper does
+ * not leave before every thread that could be in that state has been heard
+ * of (probe_quiesce).
+ *
+ * Text belongs to an address space, not to a process: a vforked child runs on
+ * its parent's breakpoints and is kept attached until it has its own memory
+ * (a guest, if nobody follows it); a forked one gets a copy, from which they
+ * are taken out before it runs its first instruction, or, if it is followed,
+ * taken over.
+ *
+ * What was changed in a process is known to the guardian (guard.c) from before
+ * it is changed until after it is undone.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/kcmp.h>
+
+#include "keeper.h"
+
+#define INT3 0xcc
+#define BUCKETS 256U
+
+/* Structures in the operand have to be aligned for us, and are: message.c. */
+struct site {
+	struct list by_bp;
+	struct probe *probe;
+	struct bp *bp;
+	const struct ctl_probe_site *s; /* in part->op */
+	const struct ctl_fetch *fetch;
+};
+
+/* One PCPROBE. */
+struct part {
+	struct list link; /* probe->parts */
+	struct ctl_probe *op; /* our copy */
+	struct site *sites;
+	unsigned nsites; /* of these patched */
+	bool counted;	 /* the semaphore was incremented */
+	int guard;	 /* of that */
+};
+
+struct probe {
+	struct list link; /* probes->list, by id */
+	struct probes *home;
+	struct client *owner; /* NULL: the process */
+	uint32_t id, flags, nsites;
+	uint64_t hits, lost;
+	struct list parts;
+};
+
+struct bp {
+	struct list hash;
+	struct list users; /* struct site; empty: taken out */
+	uint64_t addr;
+	uint8_t old, len;
+	bool clears_rax; /* an is-enabled site of DOF: xor %eax, %eax */
+	bool in; /* the byte is an int3 now */
+	int guard;
+};
+
+struct probes {
+	struct proc *proc;
+	struct list list;
+	struct list bps[BUCKETS];
+};
+
+/* The table of the address space that p runs in; NULL: there is none. */
+static struct probes *table_of(struct proc *p)
+{
+	return p->mm_of ? p->mm_of->probes : p->probes;
+}
+
+static struct list *bucket(struct probes *t, uint64_t addr)
+{
+	return &t->bps[addr % BUCKETS];
+}
+
+static struct bp *bp_find(struct probes *t, uint64_t addr)
+{
+	struct bp *b;
+
+	list_for_each(b, bucket(t, addr), hash)
+		if (b->addr == addr)
+			return b;
+	return NULL;
+}
+
+static struct probes *table_new(struct proc *p)
+{
+	struct probes *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->proc = p;
+	list_init(&t->list);
+	for (unsigned i = 0; i < BUCKETS; i++)
+		list_init(&t->bps[i]);
+	return t;
+}
+
+static struct probe *probe_find(struct probes *t, uint32_t id)
+{
+	struct probe *q;
+
+	list_for_each(q, &t->list, link)
+		if (q->id == id)
+			return q;
+	return NULL;
+}
+
+/* ---------------------------------------------------------- instructions -- */
+
+/* The length of "nopw/nopl r/m" at p, whose opcode 0f 1f was seen. */
+static unsigned modrm_len(const uint8_t *p, unsigned n)
+{
+	unsigned mod, rm, len = 3;
+
+	if (n < 3)
+		return 0;
+	mod = p[2] >> 6;
+	rm = p[2] & 7;
+	if (mod != 3 && rm == 4)
+		len++;
+	if (mod == 1)
+		len += 1;
+	else if (mod == 2 || (mod == 0 && rm == 5))
+		len += 4;
+	return len;
+}
+
+/* The length of the nop at p; 0: it is none. */
+static unsigned nop_len(const uint8_t *p, unsigned n)
+{
+	unsigned i = 0, len;
+
+	while (i < n && i < 4 && (p[i] == 0x66 || p[i] == 0x2e))
+		i++;
+	if (i < n && p[i] == 0x90)
+		return i + 1;
+	if (n - i >= 3 && p[i] == 0x0f && p[i + 1] == 0x1f) {
+		len = modrm_len(p + i, n - i);
+		return len && i + len <= 15 ? i + len : 0;
+	}
+	if (n >= 4 && !memcmp(p, "\xf3\x0f\x1e", 3) &&
+	    (p[3] == 0xfa || p[3] == 0xfb))
+		return 4;
+	return 0;
+}
+
+/* xor %eax, %eax or %rax, %rax, by either opcode. */
+static unsigned xor_len(const uint8_t *p, unsigned n)
+{
+	unsigned rex = n && p[0] == 0x48;
+
+	if (n >= rex + 2 && (p[rex] == 0x31 || p[rex] == 0x33) &&
+	    p[rex + 1] == 0xc0)
+		return rex + 2;
+	return 0;
+}
+
+static int examine(struct proc *p, struct bp *b, bool is_enabled)
+{
+	uint8_t code[15];
+	unsigned n = proc_read_some(p, b->addr, code, sizeof(code));
+
+	if (!n)
+		return -EFAULT;
+	b->old = code[0];
+	if (code[0] == INT3)
+		return -EBUSY;
+	b->len = nop_len(code, n);
+	if (!b->len && is_enabled) {
+		b->len = xor_len(code, n);
+		b->clears_rax = b->len != 0;
+	}
+	return b->len ? 0 : -EOPNOTSUPP;
+}
+
+/* ------------------------------------------------------------ breakpoints -- */
+
+static void bp_free(struct bp *b)
+{
+	if (b->in)
+		guard_remove(b->guard);
+	list_del(&b->hash);
+	free(b);
+}
+
+/* Put the byte in, if it is not. */
+static int bp_insert(struct probes *t, struct bp *b)
+{
+	const uint8_t int3 = INT3;
+	int r;
+
+	if (b->in)
+		return 0;
+	r = proc_mem_open(t->proc);
+	if (r < 0)
+		return r;
+	b->guard = guard_byte(t->proc, b->addr, b->old, INT3);
+	if (b->guard < 0)
+		return b->guard;
+	r = proc_write(t->proc, b->addr, &int3, 1);
+	if (r < 0)
+		guard_remove(b->guard);
+	else
+		b->in = true;
+	return r;
+}
+
+static void bp_restore(struct proc *p, struct bp *b)
+{
+	uint8_t now;
+
+	if (!b->in)
+		return;
+	/* Unmapped meanwhile, or written over: then it is not ours. */
+	if (p && proc_read(p, b->addr, &now, 1) == 0 && now == INT3)
+		proc_write(p, b->addr, &b->old, 1);
+	guard_remove(b->guard);
+	b->in = false;
+}
+
+static int bp_get(struct probes *t, uint64_t addr, bool is_enabled,
+		  struct bp **result)
+{
+	struct bp *b = bp_find(t, addr), again;
+	int r;
+
+	if (b && b->in) {
+		*result = b;
+		return 0;
+	}
+	if (b) {
+		/* Taken out before: the text may have changed. */
+		again = *b;
+		r = examine(t->proc, &again, is_enabled);
+		if (r < 0)
+			return r;
+		b->old = again.old;
+		b->len = again.len;
+		b->clears_rax = again.clears_rax;
+		*result = b;
+		return 0;
+	}
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return -ENOMEM;
+	b->addr = addr;
+	r = examine(t->proc, b, is_enabled);
+	if (r < 0) {
+		free(b);
+		return r;
+	}
+	list_init(&b->users);
+	list_add_tail(&b->hash, bucket(t, addr));
+	*result = b;
+	return 0;
+}
+
+static void site_drop(struct site *s)
+{
+	struct proc *p = s->probe->home->proc;
+
+	list_del(&s->by_bp);
+	if (list_empty(&s->bp->users))
+		bp_restore(p, s->bp);
+}
+
+/* ------------------------------------------------------------- semaphores -- */
+
+static int semaphore_add(struct proc *p, uint64_t addr, int n)
+{
+	uint16_t v;
+
+	if (proc_read(p, addr, &v, sizeof(v)) < 0)
+		return -EFAULT;
+	if (n < 0 && !v)
+		return 0; /* somebody took it back */
+	v += n;
+	return proc_write(p, addr, &v, sizeof(v));
+}
+
+static int semaphore_get(struct proc *p, struct part *part)
+{
+	int r;
+
+	if (!part->op->semaphore)
+		return 0;
+	r = proc_mem_open(p);
+	if (r < 0)
+		return r;
+	part->guard = guard_count(p, part->op->semaphore);
+	if (part->guard < 0)
+		return part->guard;
+	r = semaphore_add(p, part->op->semaphore, 1);
+	if (r < 0)
+		guard_remove(part->guard);
+	else
+		part->counted = true;
+	return r;
+}
+
+static void semaphore_put(struct proc *p, struct part *part)
+{
+	if (!part->counted)
+		return;
+	if (p)
+		semaphore_add(p, part->op->semaphore, -1);
+	guard_remove(part->guard);
+	part->counted = false;
+}
+
+/* --------------------------------------------------------- enable, disable -- */
+
+static void part_free(struct proc *p, struct part *part)
+{
+	semaphore_put(p, part);
+	while (part->nsites)
+		site_drop(&part->sites[--part->nsites]);
+	list_del(&part->link);
+	free(part->sites);
+	free(part->op);
+	free(part);
+}
+
+static void probe_free(struct probe *q)
+{
+	struct part *part, *tmp;
+
+	list_for_each_safe(part, tmp, &q->parts, link)
+		part_free(q->home->proc, part);
+	list_del(&q->link);
+	free(q);
+}
+
+static bool fetch_valid(const struct ctl_fetch *f)
+{
+	if (f->op == CTL_FETCH_NONE)
+		return true;
+	return f->op <= CTL_FETCH_MEM &&
+	       (f->size == 1 || f->size == 2 || f->size == 4 || f->size == 8) &&
+	       !(f->flags & ~(CTL_FETCH_SIGNED | CTL_FETCH_STRING |
+			      CTL_FETCH_32BIT)) &&
+	       (f->base < 16 || (f->base == CTL_FETCH_NOREG &&
+				 f->op != CTL_FETCH_REG &&
+				 f->op != CTL_FETCH_XMM)) &&
+	       (f->index < 16 || f->index == CTL_FETCH_NOREG) &&
+	       (f->seg == CTL_FETCH_NOREG || f->seg == CTL_FETCH_FS ||
+		f->seg == CTL_FETCH_GS) &&
+	       f->shift < 64 && f->scale <= 8;
+}
+
+/* Leaves no more on the stack than fits, and never takes from an empty one. */
+static bool preds_valid(const struct ctl_pred *v, unsigned n)
+{
+	unsigned depth = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (v[i].op < CTL_PRED_CONST || v[i].op > CTL_PRED_BITAND ||
+		    v[i].reserved)
+			return false;
+		if (v[i].op <= CTL_PRED_PID) {
+			if (v[i].op == CTL_PRED_ARG &&
+			    (v[i].value < 0 || v[i].value >= CTL_PROBE_ARGS))
+				return false;
+			if (++depth > CTL_PRED_DEPTH)
+				return false;
+		} else if (v[i].op == CTL_PRED_NOT) {
+			if (depth < 1)
+				return false;
+		} else if (depth-- < 2) {
+			return false;
+		}
+	}
+	return n == 0 || depth == 1;
+}
+
+struct scan {
+	const unsigned char *at;
+	size_t left;
+};
+
+static const void *scan_take(struct scan *s, size_t size)
+{
+	const void *p = s->at;
+
+	if (size > s->left)
+		return NULL;
+	s->at += size;
+	s->left -= size;
+	return p;
+}
+
+static const struct ctl_pred *preds_of(const struct part *part)
+{
+	const struct site *last = &part->sites[part->op->nsites - 1];
+
+	return (const void *)(last->fetch + last->s->nargs);
+}
+
+static const char *label_of(const struct part *part)
+{
+	return (const char *)(preds_of(part) + part->op->npred);
+}
+
+/* Fill part->sites from part->op, all of which is checked. */
+static int part_parse(struct part *part)
+{
+	const struct ctl_probe *op = part->op;
+	struct scan s = { (const unsigned char *)(op + 1),
+			  op->size - sizeof(*op) };
+	const struct ctl_probe_site *site;
+	const struct ctl_fetch *f;
+	const struct ctl_pred *pred;
+
+	if (!op->id || op->flags & ~CTL_PROBE_FLAGS || op->reserved ||
+	    !op->nsites || op->nsites > CTL_PROBE_SITES ||
+	    op->npred > CTL_PRED_OPS || op->strlimit > 4096)
+		return -EINVAL;
+	part->sites = calloc(op->nsites, sizeof(*part->sites));
+	if (!part->sites)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < op->nsites; i++) {
+		site = scan_take(&s, sizeof(*site));
+		if (!site || site->kind > CTL_SITE_ENABLED ||
+		    site->nargs > CTL_PROBE_ARGS || site->reserved)
+			return -EINVAL;
+		f = scan_take(&s, site->nargs * sizeof(*f));
+		if (!f)
+			return -EINVAL;
+		for (unsigned k = 0; k < site->nargs; k++)
+			if (!fetch_valid(&f[k]))
+				return -EINVAL;
+		part->sites[i].s = site;
+		part->sites[i].fetch = f;
+	}
+	pred = scan_take(&s, op->npred * sizeof(*pred));
+	if (!pred || !preds_valid(pred, op->npred) || op->label_len > s.left)
+		return -EINVAL;
+	return 0;
+}
+
+static int part_insert(struct probes *t, struct probe *q, struct part *part)
+{
+	struct site *s;
+	int r = 0;
+
+	while (part->nsites < part->op->nsites) {
+		s = &part->sites[part->nsites];
+		s->probe = q;
+		r = bp_get(t, s->s->address, s->s->kind == CTL_SITE_ENABLED,
+			   &s->bp);
+		if (r < 0)
+			return r;
+		list_add_tail(&s->by_bp, &s->bp->users);
+		part->nsites++;
+		r = bp_insert(t, s->bp);
+		if (r < 0)
+			return r;
+	}
+	return semaphore_get(t->proc, part);
+}
+
+static void part_discard(struct part *part)
+{
+	free(part->sites);
+	free(part->op);
+	free(part);
+}
+
+static int part_new(const unsigned char *operand, size_t len,
+		    struct part **result)
+{
+	struct part *part = calloc(1, sizeof(*part));
+	int r = -ENOMEM;
+
+	if (!part)
+		return r;
+	list_init(&part->link);
+	part->op = malloc(len);
+	if (part->op) {
+		memcpy(part->op, operand, len);
+		r = part_parse(part);
+	}
+	if (r < 0)
+		part_discard(part);
+	else
+		*result = part;
+	return r;
+}
+
+static struct probe *probe_new(struct probes *t, struct client *c,
+			       const struct ctl_probe *op)
+{
+	struct probe *q = calloc(1, sizeof(*q)), *after;
+
+	if (!q)
+		return NULL;
+	q->home = t;
+	q->owner = op->flags & CTL_PROBE_HANDLE ? c : NULL;
+	q->id = op->id;
+	q->flags = op->flags & ~CTL_PROBE_MORE;
+	list_init(&q->parts);
+	list_for_each(after, &t->list, link)
+		if (after->id > q->id)
+			break;
+	list_add_tail(&q->link, &after->link);
+	return q;
+}
+
+int probe_enable(struct client *c, const unsigned char *operand, size_t len)
+{
+	struct proc *p = c->proc;
+	struct part *part;
+	struct probe *q;
+	int r;
+
+	/* Its memory is another's: that one has the probes. */
+	if (p->mm_of)
+		return -EBUSY;
+	r = part_new(operand, len, &part);
+	if (r < 0)
+		return r;
+	if (!p->probes)
+		p->probes = table_new(p);
+	if (!p->probes) {
+		part_discard(part);
+		return -ENOMEM;
+	}
+	q = probe_find(p->probes, part->op->id);
+	if (part->op->flags & CTL_PROBE_MORE) {
+		if (!q || (q->owner && q->owner != c))
+			r = -EINVAL;
+	} else if (q) {
+		r = -EEXIST;
+	} else {
+		q = probe_new(p->probes, c, part->op);
+		r = q ? 0 : -ENOMEM;
+	}
+	if (r < 0) {
+		part_discard(part);
+		return r;
+	}
+	list_add_tail(&part->link, &q->parts);
+	r = part_insert(p->probes, q, part);
+	if (r < 0)
+		part_free(p, part);
+	else
+		q->nsites += part->nsites;
+	if (list_empty(&q->parts))
+		probe_free(q);
+	if (r < 0)
+		probe_quiesce(p);
+	return r;
+}
+
+int probe_disable(struct client *c, uint64_t id)
+{
+	struct proc *p = c->proc;
+	struct probe *q, *tmp;
+
+	if (id > UINT32_MAX)
+		return -EINVAL;
+	if (!p->probes)
+		return id ? -EINVAL : 0;
+	if (!id) {
+		list_for_each_safe(q, tmp, &p->probes->list, link)
+			if (!q->owner)
+				probe_free(q);
+		probe_quiesce(p);
+		return 0;
+	}
+	q = probe_find(p->probes, id);
+	if (!q || (q->owner && q->owner != c))
+		return -EINVAL;
+	probe_free(q);
+	probe_quiesce(p);
+	return 0;
+}
+
+void probe_release(struct proc *p)
+{
+	struct probe *q, *tmp;
+
+	if (!p->probes)
+		return;
+	list_for_each_safe(q, tmp, &p->probes->list, link)
+		if (!q->owner)
+			probe_free(q);
+	probe_quiesce(p);
+}
+
+void probe_drop_client(struct client *c)
+{
+	struct probe *q, *tmp;
+	struct proc *p;
+	bool any;
+
+	list_for_each(p, &procs, link) {
+		if (!p->probes)
+			continue;
+		any = false;
+		list_for_each_safe(q, tmp, &p->probes->list, link)
+			if (q->owner == c) {
+				probe_free(q);
+				any = true;
+			}
+		if (any)
+			probe_quiesce(p);
+	}
+}
+
+bool probe_active(const struct proc *p)
+{
+	return p->probes && !list_empty(&p->probes->list);
+}
+
+/* ---------------------------------------------------------- address spaces -- */
+
+static struct proc *sharer_of(const struct proc *p)
+{
+	struct proc *q;
+
+	list_for_each(q, &procs, link)
+		if (q->mm_of == p && !q->gone)
+			return q;
+	return NULL;
+}
+
+/*
+ * Forget the table.  in: a process whose memory has the bytes; NULL: it is
+ * gone, and what is at those addresses now is not to be touched.
+ */
+static void table_free(struct probes *t, struct proc *in)
+{
+	struct probe *q, *tmp;
+	struct bp *b, *btmp;
+
+	t->proc = in;
+	list_for_each_safe(q, tmp, &t->list, link)
+		probe_free(q);
+	for (unsigned i = 0; i < BUCKETS; i++)
+		list_for_each_safe(b, btmp, &t->bps[i], hash)
+			bp_free(b);
+	free(t);
+}
+
+/* Its address space goes: exec, or death. */
+static void leave_memory(struct proc *p)
+{
+	struct proc *q, *heir = sharer_of(p);
+	struct probes *t = p->probes;
+
+	p->mm_of = NULL;
+	if (!t)
+		return;
+	p->probes = NULL;
+	table_free(t, heir);
+	list_for_each(q, &procs, link)
+		if (q->mm_of == p)
+			q->mm_of = NULL;
+}
+
+void probe_exec(struct proc *p)
+{
+	leave_memory(p);
+}
+
+void probe_death(struct proc *p)
+{
+	leave_memory(p);
+}
+
+static bool shares_memory(pid_t a, pid_t b)
+{
+	return syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0) == 0;
+}
+
+/* A forked child that is not followed: it has copies of what we did. */
+static void clean_copy(struct probes *t, pid_t pid)
+{
+	struct proc child = { .pid = pid, .memfd = -1 };
+	struct probe *q;
+	struct part *part;
+	struct bp *b;
+	uint8_t now;
+
+	list_for_each(q, &t->list, link)
+		list_for_each(part, &q->parts, link)
+			if (part->counted)
+				semaphore_add(&child, part->op->semaphore, -1);
+	for (unsigned i = 0; i < BUCKETS; i++)
+		list_for_each(b, &t->bps[i], hash)
+			if (b->in &&
+			    proc_read(&child, b->addr, &now, 1) == 0 &&
+			    now == INT3)
+				proc_write(&child, b->addr, &b->old, 1);
+	if (child.memfd >= 0)
+		close(child.memfd);
+}
+
+/* The bytes are in the copy already: examine() would find them. */
+static int adopt_part(struct probes *t, struct probe *q, const struct part *old)
+{
+	struct part *part;
+	struct site *s;
+	struct bp *b;
+	int r;
+
+	r = part_new((const void *)old->op, old->op->size, &part);
+	if (r < 0)
+		return r;
+	list_add_tail(&part->link, &q->parts);
+	for (unsigned i = 0; i < part->op->nsites; i++) {
+		const struct bp *was = old->sites[i].bp;
+
+		s = &part->sites[i];
+		s->probe = q;
+		b = bp_find(t, was->addr);
+		if (!b) {
+			b = calloc(1, sizeof(*b));
+			if (!b)
+				return -ENOMEM;
+			*b = *was;
+			list_init(&b->users);
+			list_add_tail(&b->hash, bucket(t, b->addr));
+			b->guard = guard_byte(t->proc, b->addr, b->old, INT3);
+		}
+		s->bp = b;
+		list_add_tail(&s->by_bp, &b->users);
+		part->nsites++;
+	}
+	part->counted = old->counted;
+	if (part->counted)
+		part->guard = guard_count(t->proc, part->op->semaphore);
+	q->nsites += part->nsites;
+	return 0;
+}
+
+static int inherit(struct proc *parent, struct proc *p)
+{
+	struct probe *old, *q;
+	struct part *part;
+	int r = 0;
+
+	p->probes = table_new(p);
+	if (!p->probes)
+		return -ENOMEM;
+	r = proc_mem_open(p);
+	if (r < 0)
+		return r;
+	list_for_each(old, &parent->probes->list, link) {
+		part = list_entry(old->parts.next, struct part, link);
+		q = probe_new(p->probes, old->owner, part->op);
+		if (!q)
+			return -ENOMEM;
+		list_for_each(part, &old->parts, link) {
+			r = adopt_part(p->probes, q, part);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+bool probe_birth_unfollowed(struct proc *parent, pid_t tid)
+{
+	struct probes *t = table_of(parent);
+
+	if (!t)
+		return false;
+	if (shares_memory(parent->pid, tid))
+		return true;
+	clean_copy(t, tid);
+	return false;
+}
+
+void probe_birth_followed(struct proc *parent, struct proc *p)
+{
+	struct probes *t = table_of(parent);
+
+	if (!t)
+		return;
+	if (shares_memory(parent->pid, p->pid)) {
+		p->mm_of = t->proc;
+		return;
+	}
+	if (inherit(t->proc, p) < 0) {
+		/* Out of memory: better none than stray ones. */
+		clean_copy(t, p->pid);
+		if (p->probes) {
+			struct probes *half = p->probes;
+
+			p->probes = NULL;
+			table_free(half, NULL);
+		}
+	}
+}
+
+/* ------------------------------------------------------------- arguments -- */
+
+struct hit {
+	struct lwp *l;
+	struct ctl_regs regs;
+	bool have_fp, fp_failed;
+	struct ctl_fpregs fp;
+	uint64_t arg[CTL_PROBE_ARGS], valid;
+};
+
+/* In the order of the numbers of DWARF. */
+static uint64_t reg_value(const struct ctl_regs *r, unsigned n)
+{
+	const uint64_t v[] = { r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi,
+			       r->rbp, r->rsp, r->r8,  r->r9,  r->r10, r->r11,
+			       r->r12, r->r13, r->r14, r->r15, r->fs_base,
+			       r->gs_base };
+
+	return n < sizeof(v) / sizeof(v[0]) ? v[n] : 0;
+}
+
+static uint64_t extend(uint64_t v, unsigned size, bool is_signed)
+{
+	unsigned unused = 64 - 8 * size;
+
+	if (!unused)
+		return v;
+	v <<= unused;
+	return is_signed ? (uint64_t)((int64_t)v >> unused) : v >> unused;
+}
+
+static bool xmm_value(struct hit *h, unsigned n, uint64_t *v)
+{
+	if (!h->have_fp && !h->fp_failed) {
+		h->have_fp = ptrace(PTRACE_GETFPREGS, h->l->tid, NULL,
+				    &h->fp) == 0;
+		h->fp_failed = !h->have_fp;
+	}
+	if (!h->have_fp)
+		return false;
+	memcpy(v, h->fp.fxsave + 160 + 16 * n, sizeof(*v));
+	return true;
+}
+
+static bool fetch(struct hit *h, const struct ctl_fetch *f, uint64_t *value)
+{
+	uint64_t v = 0, addr;
+
+	switch (f->op) {
+	case CTL_FETCH_CONST:
+		v = f->value;
+		break;
+	case CTL_FETCH_REG:
+		v = reg_value(&h->regs, f->base) >> f->shift;
+		break;
+	case CTL_FETCH_XMM:
+		if (!xmm_value(h, f->base, &v))
+			return false;
+		break;
+	case CTL_FETCH_MEM:
+		addr = f->value;
+		if (f->base != CTL_FETCH_NOREG)
+			addr += reg_value(&h->regs, f->base);
+		if (f->index != CTL_FETCH_NOREG)
+			addr += reg_value(&h->regs, f->index) * f->scale;
+		if (f->flags & CTL_FETCH_32BIT)
+			addr = (uint32_t)addr;
+		if (f->seg != CTL_FETCH_NOREG)
+			addr += reg_value(&h->regs, f->seg);
+		if (proc_read(h->l->proc, addr, &v, f->size) < 0)
+			return false;
+		break;
+	default:
+		return false;
+	}
+	*value = extend(v, f->size, f->flags & CTL_FETCH_SIGNED);
+	return true;
+}
+
+static void fetch_all(struct hit *h, const struct site *s)
+{
+	h->valid = 0;
+	for (unsigned i = 0; i < s->s->nargs; i++) {
+		h->arg[i] = 0;
+		if (fetch(h, &s->fetch[i], &h->arg[i]))
+			h->valid |= 1ULL << i;
+	}
+}
+
+static bool binary(uint32_t op, int64_t a, int64_t b)
+{
+	switch (op) {
+	case CTL_PRED_EQ:
+		return a == b;
+	case CTL_PRED_NE:
+		return a != b;
+	case CTL_PRED_LT:
+		return a < b;
+	case CTL_PRED_LE:
+		return a <= b;
+	case CTL_PRED_GT:
+		return a > b;
+	case CTL_PRED_GE:
+		return a >= b;
+	case CTL_PRED_AND:
+		return a && b;
+	default:
+		return a || b;
+	}
+}
+
+static bool predicate(const struct hit *h, const struct ctl_pred *v, unsigned n)
+{
+	int64_t stack[CTL_PRED_DEPTH + 1];
+	unsigned d = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		switch (v[i].op) {
+		case CTL_PRED_CONST:
+			stack[d++] = v[i].value;
+			break;
+		case CTL_PRED_ARG:
+			if (!(h->valid >> v[i].value & 1))
+				return false;
+			stack[d++] = h->arg[v[i].value];
+			break;
+		case CTL_PRED_TID:
+			stack[d++] = h->l->tid;
+			break;
+		case CTL_PRED_PID:
+			stack[d++] = h->l->proc->pid;
+			break;
+		case CTL_PRED_NOT:
+			stack[d - 1] = !stack[d - 1];
+			break;
+		case CTL_PRED_BITAND:
+			d--;
+			stack[d - 1] &= stack[d];
+			break;
+		default:
+			d--;
+			stack[d - 1] = binary(v[i].op, stack[d - 1], stack[d]);
+		}
+	}
+	return n == 0 || stack[0];
+}
+
+/* ------------------------------------------------------------------- hits -- */
+
+static unsigned char record_buf[CTL_REC_BYTES] __attribute__((aligned(8)));
+
+static unsigned add_string(struct proc *p, unsigned at, unsigned arg,
+			   uint64_t addr, size_t limit)
+{
+	struct ctl_cap *cap = (void *)(record_buf + at);
+	unsigned char *to = record_buf + at + sizeof(*cap);
+	size_t room = sizeof(record_buf) - 8 - at - sizeof(*cap);
+
+	*cap = (struct ctl_cap){ .op = CTL_CAP_STR, .arg = arg };
+	capture_string(p, addr, to, limit < room ? limit : room, cap);
+	memset(to + cap->len, 0, -cap->len % 8);
+	return at + sizeof(*cap) + cap->len + -cap->len % 8;
+}
+
+static void emit(const struct hit *h, const struct site *s,
+		 const struct part *part)
+{
+	struct ctl_rec_probe *r = (void *)record_buf;
+	unsigned n = s->s->nargs, at = sizeof(*r) + n * sizeof(uint64_t);
+	struct probe *q = s->probe;
+
+	*r = (struct ctl_rec_probe){ .id = q->id,
+				     .nargs = n,
+				     .pc = s->s->address,
+				     .valid = h->valid };
+	memcpy(r + 1, h->arg, n * sizeof(uint64_t));
+	for (unsigned i = 0; i < n; i++) {
+		if (!(s->fetch[i].flags & CTL_FETCH_STRING) ||
+		    !(h->valid >> i & 1) || !part->op->strlimit ||
+		    at + 64 > sizeof(record_buf))
+			continue;
+		at = add_string(h->l->proc, at, i, h->arg[i],
+				part->op->strlimit);
+		r->ncap++;
+	}
+	q->hits++;
+	q->lost += record_probe(h->l, q->owner, r, at);
+}
+
+static const struct part *part_of(const struct site *s)
+{
+	struct part *part;
+
+	list_for_each(part, &s->probe->parts, link)
+		if (s >= part->sites && s < part->sites + part->nsites)
+			return part;
+	return NULL;
+}
+
+/* "Yes": an int where the argument points. */
+static void answer(struct hit *h, const struct site *s)
+{
+	const int32_t yes = 1;
+	uint64_t addr;
+
+	if (s->s->nargs && fetch(h, &s->fetch[0], &addr))
+		proc_write(h->l->proc, addr, &yes, sizeof(yes));
+}
+
+/* All that one passing of b means; stop: the probe to stop for, or 0. */
+static void pass(struct hit *h, struct bp *b, bool *enabled, uint32_t *stop)
+{
+	const struct part *part;
+	struct site *s, *tmp;
+	struct probe *once[8];
+	unsigned nonce = 0;
+
+	list_for_each_safe(s, tmp, &b->users, by_bp) {
+		part = part_of(s);
+		if (!part || (s->probe->owner && s->probe->owner->dead))
+			continue;
+		if (s->s->kind == CTL_SITE_ENABLED) {
+			*enabled = true;
+			answer(h, s);
+			continue;
+		}
+		if ((s->probe->flags & CTL_PROBE_ONCE) && s->probe->hits)
+			continue;
+		fetch_all(h, s);
+		if (!predicate(h, preds_of(part), part->op->npred))
+			continue;
+		emit(h, s, part);
+		if (s->probe->flags & CTL_PROBE_STOP)
+			*stop = s->probe->id;
+		if ((s->probe->flags & CTL_PROBE_ONCE) && nonce < 8)
+			once[nonce++] = s->probe;
+	}
+	while (nonce)
+		probe_free(once[--nonce]);
+}
+
+enum probe_trap probe_trap(struct lwp *l, uint32_t *stop)
+{
+	struct probes *t = table_of(l->proc);
+	bool enabled = false, was_in;
+	struct hit h = { .l = l };
+	siginfo_t si;
+	struct bp *b;
+
+	if (!t || lwp_getregs(l, &h.regs) < 0)
+		return PROBE_NOT_OURS;
+	b = bp_find(t, h.regs.rip - 1);
+	if (!b)
+		return PROBE_NOT_OURS;
+	/* Somebody may have sent a SIGTRAP just here. */
+	if (ptrace(PTRACE_GETSIGINFO, l->tid, NULL, &si) < 0 ||
+	    si.si_code <= 0 || ctl_fault_of(SIGTRAP, si.si_code) != FLTBPT)
+		return PROBE_NOT_OURS;
+	*stop = 0;
+	was_in = b->in;
+	h.regs.rip = b->addr;
+	if (was_in && !l->proc->guest)
+		pass(&h, b, &enabled, stop);
+	if (was_in) {
+		h.regs.rip += b->len;
+		if (b->clears_rax)
+			h.regs.rax = enabled;
+		/* Behind a nop of one byte it is already. */
+		if ((b->len > 1 || b->clears_rax) &&
+		    lwp_setregs(l, &h.regs) < 0)
+			klog("%d: cannot leave a probe", l->tid);
+	} else {
+		lwp_setregs(l, &h.regs); /* what was there before */
+	}
+	return *stop ? PROBE_STOP : PROBE_PASSED;
+}
+
+bool probe_trap_pending(struct lwp *l)
+{
+	struct probes *t = table_of(l->proc);
+	struct ctl_procinfo pi;
+	struct ctl_regs r;
+
+	return t && lwp_getregs(l, &r) == 0 && bp_find(t, r.rip - 1) &&
+	       ctl_proc_info(l->proc->pid, l->tid, &pi) == 0 &&
+	       (pi.sigpend & CTL_SIGBIT(SIGTRAP));
+}
+
+void probe_quiesce(struct proc *p)
+{
+	struct ctl_procinfo pi;
+	struct proc *q;
+	struct lwp *l;
+
+	/* One that sleeps in a call is not in a trap. */
+	list_for_each(q, &procs, link)
+		if (q == p || q->mm_of == p)
+			list_for_each(l, &q->lwps, link)
+				if (l->state == LWP_RUNNING &&
+				    ctl_proc_info(q->pid, l->tid, &pi) == 0 &&
+				    pi.state != 'S' && pi.state != 'D')
+					lwp_interrupt(l);
+}
+
+/* -------------------------------------------------------- what others see -- */
+
+void probe_hide(struct proc *p, uint64_t addr, void *buf, size_t len)
+{
+	struct probes *t = table_of(p);
+	struct bp *b;
+
+	for (unsigned i = 0; t && i < BUCKETS; i++)
+		list_for_each(b, &t->bps[i], hash)
+			if (b->in && b->addr - addr < len)
+				((uint8_t *)buf)[b->addr - addr] = b->old;
+}
+
+void probe_written(struct proc *p, uint64_t addr, void *buf, size_t len)
+{
+	struct probes *t = table_of(p);
+	uint8_t *byte;
+	struct bp *b;
+
+	for (unsigned i = 0; t && i < BUCKETS; i++)
+		list_for_each(b, &t->bps[i], hash) {
+			if (!b->in || b->addr - addr >= len)
+				continue;
+			byte = (uint8_t *)buf + (b->addr - addr);
+			b->old = *byte;
+			*byte = INT3;
+			guard_remove(b->guard);
+			b->guard = guard_byte(p, b->addr, b->old, INT3);
+		}
+}
+
+size_t probe_list(struct proc *p, uint32_t after, void *buf, size_t size)
+{
+	struct ctl_probe_info info;
+	const struct part *part;
+	size_t used = 0, len;
+	struct probe *q;
+
+	if (!p->probes)
+		return 0;
+	list_for_each(q, &p->probes->list, link) {
+		if (q->id <= after)
+			continue;
+		part = list_entry(q->parts.next, struct part, link);
+		len = sizeof(info) + part->op->label_len;
+		info = (struct ctl_probe_info){
+			.len = (len + 7) & ~7U,
+			.id = q->id,
+			.flags = q->flags,
+			.nsites = q->nsites,
+			.hits = q->hits,
+			.lost = q->lost,
+			.label_len = part->op->label_len,
+		};
+		if (info.len > size - used)
+			break;
+		memcpy((char *)buf + used, &info, sizeof(info));
+		memcpy((char *)buf + used + sizeof(info), label_of(part),
+		       info.label_len);
+		memset((char *)buf + used + len, 0, info.len - len);
+		used += info.len;
+	}
+	return used;
+}
