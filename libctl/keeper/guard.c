@@ -13,13 +13,21 @@
  * be open already where an LSM lets only the tracer open it.  It is started
  * when the first entry is made.
  *
+ * It has to be quick: the tracees run on as soon as the tracer's thread is
+ * gone, and a breakpoint kills.  So it does not wait for the process's end but
+ * for a robust futex that this thread holds.  The kernel releases those when a
+ * thread begins to exit, before it lets the tracees go; a pidfd tells only when
+ * the last thread of the process is dead.  What is left is the thread that is
+ * inside a breakpoint's trap at that very moment: its SIGTRAP is delivered.
+ *
  * Whoever writes an entry makes it valid last, and invalid first: at any
  * moment the table says no more than the truth, but for the instant between
  * an entry and its deed, which is why the guardian looks before it writes.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,8 +35,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <linux/futex.h>
 
 #include "keeper.h"
 
@@ -46,7 +57,12 @@ struct guard_entry {
 
 #define ENTRIES 16384U
 
-static struct guard_entry *table; /* NULL: no guardian yet */
+/* Shared with the guardian. */
+static struct guard_shared {
+	pthread_mutex_t life; /* held by the tracer's thread as long as it is */
+	struct guard_entry table[ENTRIES];
+} *shared;
+static struct guard_entry *table; /* of that; NULL: no guardian yet */
 static unsigned first_free;       /* no free entry below */
 
 /* -- the guardian: async-signal-safe calls only --------------------------- */
@@ -141,52 +157,93 @@ static void undo_all(void)
 			send_again(&table[i]);
 }
 
-static _Noreturn void guardian(int keeper)
+/* The word of a robust mutex, as the kernel knows it: glibc's first member. */
+static int *life_word(void)
 {
-	struct pollfd p = { .fd = keeper, .events = POLLIN };
+	return &shared->life.__data.__lock;
+}
+
+static void await_death(void)
+{
+	int *word = life_word(), v;
+
+	for (;;) {
+		v = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+		if (!(v & FUTEX_TID_MASK) || (v & FUTEX_OWNER_DIED))
+			return;
+		/* The kernel wakes only where this says that someone waits. */
+		if (!(v & (int)FUTEX_WAITERS) &&
+		    !__atomic_compare_exchange_n(word, &v,
+						 v | (int)FUTEX_WAITERS, false,
+						 __ATOMIC_ACQ_REL,
+						 __ATOMIC_ACQUIRE))
+			continue;
+		syscall(SYS_futex, word, FUTEX_WAIT, v | (int)FUTEX_WAITERS,
+			NULL, NULL, 0);
+	}
+}
+
+static _Noreturn void guardian(void)
+{
+	struct sched_param first = { .sched_priority = 1 };
 	sigset_t all;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "ctlguard");
-	while (poll(&p, 1, -1) < 0 && errno == EINTR)
-		;
+	/* Where that is allowed: be first when the time comes. */
+	if (sched_setscheduler(0, SCHED_FIFO, &first) < 0)
+		setpriority(PRIO_PROCESS, 0, -20);
+	await_death();
 	undo_all();
 	_exit(0);
 }
 
 /* -- the keeper's side ---------------------------------------------------- */
 
+static int lock_life(pthread_mutex_t *m)
+{
+	pthread_mutexattr_t a;
+	int err;
+
+	pthread_mutexattr_init(&a);
+	pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+	err = pthread_mutex_init(m, &a);
+	if (!err)
+		err = pthread_mutex_lock(m);
+	pthread_mutexattr_destroy(&a);
+	return -err;
+}
+
 static int guard_start(void)
 {
-	struct guard_entry *t;
-	int keeper;
+	struct guard_shared *s;
 	pid_t pid;
+	int err;
 
-	keeper = syscall(SYS_pidfd_open, getpid(), 0);
-	if (keeper < 0)
-		return -errno;
-	t = mmap(NULL, ENTRIES * sizeof(*t), PROT_READ | PROT_WRITE,
+	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (t == MAP_FAILED) {
-		close(keeper);
+	if (s == MAP_FAILED)
 		return -ENOMEM;
-	}
-	table = t;
+	err = lock_life(&s->life);
+	if (err)
+		goto unmap;
+	shared = s;
+	table = s->table;
 	/* No exit signal, and never waited for: it ends after us. */
 	pid = syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, 0);
 	if (pid == 0)
-		guardian(keeper);
-	/* keeper stays open: the descriptors are one set. */
-	if (pid < 0) {
-		int err = -errno;
-
-		table = NULL;
-		munmap(t, ENTRIES * sizeof(*t));
-		close(keeper);
-		return err;
-	}
-	return 0;
+		guardian();
+	if (pid > 0)
+		return 0;
+	err = -errno;
+	pthread_mutex_unlock(&s->life);
+	shared = NULL;
+	table = NULL;
+unmap:
+	munmap(s, sizeof(*s));
+	return err;
 }
 
 static int guard_add(const struct guard_entry *e, enum guard_kind kind)
