@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * compat.h - the one place that knows that kernels differ.
+ *
+ * The module is written for the newest kernel's interface; what an older one
+ * lacks or spells otherwise is adapted here.  Nothing below asks for a version
+ * number: distributions move changes between versions (task_work_cancel() is
+ * one thing in 5.10.0 and another in 5.10.220), the compiler knows.  probes.sh
+ * compiles one line of C for each question when the module is built, and
+ * leaves the answers as CTL_HAVE_* in config.h.
+ *
+ * What the compiler cannot tell, because no header declares it, is looked up
+ * by name when the module is loaded: symbols.c.
+ */
+#ifndef CTL_COMPAT_H
+#define CTL_COMPAT_H
+
+#include <linux/freezer.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/time_namespace.h>
+#include <linux/tracepoint.h>
+
+#include "config.h"
+
+/*
+ * The state of a stopped thread: SIGKILL ends it, a suspend does not wait for
+ * it, the load average does not count it.
+ */
+#define CTL_TASK_STOPPED_ (TASK_WAKEKILL | TASK_UNINTERRUPTIBLE | TASK_NOLOAD)
+#ifdef CTL_HAVE_TASK_FREEZABLE
+#define CTL_TASK_STOPPED (CTL_TASK_STOPPED_ | TASK_FREEZABLE)
+static inline void ctl_schedule_freezable(void)
+{
+	schedule();
+}
+#else
+#define CTL_TASK_STOPPED CTL_TASK_STOPPED_
+static inline void ctl_schedule_freezable(void)
+{
+	freezer_do_not_count();
+	schedule();
+	freezer_count();
+}
+#endif
+
+/* 5.14: state became __state. */
+static inline unsigned int ctl_task_state(struct task_struct *t)
+{
+#ifdef CTL_HAVE_TASK_STATE_
+	return READ_ONCE(t->__state);
+#else
+	return READ_ONCE(t->state);
+#endif
+}
+
+static inline bool ctl_task_on_cpu(struct task_struct *t)
+{
+#ifdef CONFIG_SMP
+	return smp_load_acquire(&t->on_cpu);
+#else
+	return t == current;
+#endif
+}
+
+/* Threads that have no user code to return to, though they have an mm. */
+#ifndef PF_IO_WORKER
+#define PF_IO_WORKER 0
+#endif
+#ifndef PF_USER_WORKER
+#define PF_USER_WORKER 0
+#endif
+#define CTL_PF_KERNEL (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER)
+
+/* Take one signal off current's queues; siglock held. */
+static inline int ctl_dequeue_signal(sigset_t *mask, kernel_siginfo_t *info)
+{
+#if defined(CTL_HAVE_DEQUEUE_CURRENT)
+	enum pid_type type;
+
+	return dequeue_signal(mask, info, &type);
+#elif defined(CTL_HAVE_DEQUEUE_TYPE)
+	enum pid_type type;
+
+	return dequeue_signal(current, mask, info, &type);
+#else
+	return dequeue_signal(current, mask, info);
+#endif
+}
+
+static inline void ctl_vm_flags(struct vm_area_struct *vma, unsigned long set,
+				unsigned long clear)
+{
+#ifdef CTL_HAVE_VM_FLAGS_MOD
+	vm_flags_mod(vma, set, clear);
+#else
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+#endif
+}
+
+/* Nanoseconds of boot time, as the caller's time namespace has them. */
+static inline u64 ctl_boottime_here(u64 ns)
+{
+#ifdef CTL_HAVE_TIMENS_NS
+	return timens_add_boottime_ns(ns);
+#else
+	struct timespec64 ts = ns_to_timespec64(ns);
+
+	timens_add_boottime(&ts);
+	return timespec64_to_ns(&ts);
+#endif
+}
+
+#endif

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * events.c - the hooks in the kernel.
+ *
+ * Three hooks are always there, because they cost a look into a hash at events
+ * that are rare and dear anyway: a task is born, executes a file, exits.
+ *
+ * The others are switched on while somebody needs them:
+ *   sys_enter, sys_exit   as long as they are on every process of the machine
+ *                         takes the slower way into and out of the kernel (this
+ *                         is how these tracepoints work)
+ *   get_signal()          a kprobe: no tracepoint says "is about to take a
+ *                         signal" (signal.c)
+ *   signal_deliver
+ *
+ * A kernel without one of them refuses what needs it: ENOSYS.
+ */
+#include <linux/kprobes.h>
+#include <linux/tracepoint.h>
+
+#include "control.h"
+
+static bool sys_on, sig_on; /* ctl_mutex */
+
+static int get_signal_pre(struct kprobe *p, struct pt_regs *regs)
+{
+	ctl_on_get_signal();
+	return 0;
+}
+static struct kprobe get_signal_probe;
+
+static int sys_switch(bool on)
+{
+	int err;
+
+	if (on) {
+		if (!ctl_sym.sys_enter || !ctl_sym.sys_exit)
+			return -ENOSYS;
+		/* The exit first: it copes with an entry that it did not see. */
+		err = tracepoint_probe_register(ctl_sym.sys_exit,
+						ctl_on_sys_exit, NULL);
+		if (err)
+			return err;
+		err = tracepoint_probe_register(ctl_sym.sys_enter,
+						ctl_on_sys_enter, NULL);
+		if (err)
+			tracepoint_probe_unregister(ctl_sym.sys_exit,
+						    ctl_on_sys_exit, NULL);
+		return err;
+	}
+	tracepoint_probe_unregister(ctl_sym.sys_enter, ctl_on_sys_enter, NULL);
+	tracepoint_probe_unregister(ctl_sym.sys_exit, ctl_on_sys_exit, NULL);
+	return 0;
+}
+
+static int sig_switch(bool on)
+{
+	int err;
+
+	if (on) {
+		if (!ctl_sym.signal_deliver)
+			return -ENOSYS;
+		memset(&get_signal_probe, 0, sizeof(get_signal_probe));
+		get_signal_probe.symbol_name = "get_signal";
+		get_signal_probe.pre_handler = get_signal_pre;
+		err = register_kprobe(&get_signal_probe);
+		if (err)
+			return err;
+		err = tracepoint_probe_register(ctl_sym.signal_deliver,
+						ctl_on_signal_deliver, NULL);
+		if (err)
+			unregister_kprobe(&get_signal_probe);
+		return err;
+	}
+	tracepoint_probe_unregister(ctl_sym.signal_deliver,
+				    ctl_on_signal_deliver, NULL);
+	unregister_kprobe(&get_signal_probe);
+	return 0;
+}
+
+static int switch_to(bool *now, bool on, int (*sw)(bool), const char *what)
+{
+	int err;
+
+	if (*now == on)
+		return 0;
+	err = sw(on);
+	if (err) {
+		pr_warn_once("%s cannot be traced on this kernel: %d\n", what,
+			     err);
+		return -ENOSYS;
+	}
+	*now = on;
+	return 0;
+}
+
+/* ctl_mutex held.  -ENOSYS: the kernel lacks what is wanted. */
+int ctl_events_sync(void)
+{
+	struct ctl_proc *proc;
+	u32 want = 0;
+	int e1, e2;
+
+	lockdep_assert_held(&ctl_mutex);
+	spin_lock_irq(&ctl_procs_lock);
+	list_for_each_entry(proc, &ctl_all, all)
+		want |= READ_ONCE(proc->want);
+	spin_unlock_irq(&ctl_procs_lock);
+	e1 = switch_to(&sys_on, want & CTL_WANT_SYS, sys_switch,
+		       "system calls");
+	e2 = switch_to(&sig_on, want & CTL_WANT_SIG, sig_switch, "signals");
+	return e1 ? e1 : e2;
+}
+
+static const struct {
+	struct tracepoint **tp;
+	void *probe;
+} always[] = {
+	{ &ctl_sym.newtask, ctl_on_newtask },
+	{ &ctl_sym.exec, ctl_on_exec },
+	{ &ctl_sym.exit, ctl_on_exit },
+};
+
+int ctl_events_init(void)
+{
+	int i, err;
+
+	for (i = 0; i < ARRAY_SIZE(always); i++) {
+		err = tracepoint_probe_register(*always[i].tp, always[i].probe,
+						NULL);
+		if (err)
+			goto undo;
+	}
+	return 0;
+undo:
+	while (--i >= 0)
+		tracepoint_probe_unregister(*always[i].tp, always[i].probe,
+					    NULL);
+	tracepoint_synchronize_unregister();
+	return err;
+}
+
+void ctl_events_exit(void)
+{
+	int i;
+
+	mutex_lock(&ctl_mutex);
+	if (sys_on)
+		sys_switch(false);
+	if (sig_on)
+		sig_switch(false);
+	sys_on = sig_on = false;
+	mutex_unlock(&ctl_mutex);
+	for (i = 0; i < ARRAY_SIZE(always); i++)
+		tracepoint_probe_unregister(*always[i].tp, always[i].probe,
+					    NULL);
+	tracepoint_synchronize_unregister();
+}
