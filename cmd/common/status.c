@@ -618,12 +618,3 @@ int cmd_status_json(struct json_object **obj, struct ctl *h,
 	free(s.lwp);
 	return 0;
 }
-
-void cmd_json_print(FILE *out, struct json_object *obj)
-{
-	fprintf(out, "%s\n",
-		json_object_to_json_string_ext(
-			obj, JSON_C_TO_STRING_PLAIN |
-				     JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(obj);
-}

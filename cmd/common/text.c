@@ -86,3 +86,12 @@ struct json_object *cmd_json_text(const char *text, size_t len)
 	free(buf);
 	return o;
 }
+
+void cmd_json_print(FILE *out, struct json_object *obj)
+{
+	fprintf(out, "%s\n",
+		json_object_to_json_string_ext(
+			obj, JSON_C_TO_STRING_PLAIN |
+				     JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(obj);
+}
