@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pusdt count - how often, by what, and how the values are spread.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pusdt.h"
+
+enum by { BY_PROBE, BY_TID, BY_ARG };
+
+struct row {
+	char *key;
+	uint64_t count;
+};
+
+struct options {
+	pid_t pid;
+	struct pusdt_specs specs;
+	struct pusdt_pred pred;
+	bool json, drop, follow;
+	enum by by;
+	unsigned arg;
+	int hist; /* argument, -1: none */
+	int interval; /* ms, 0: only at the end */
+	int duration; /* ms, 0: no limit */
+	/* what came of it */
+	struct row *rows;
+	size_t nrows, room;
+	uint64_t total, spread[2][65]; /* of values >= 0, and below */
+};
+
+static const struct argp_option option_table[] = {
+	{ "interval", 'I', "SEC", 0, "Print a table every SEC seconds", 0 },
+	{ "time", 't', "SEC", 0, "Stop after SEC seconds", 0 },
+	{ "by", 'b', "argN|tid", 0, "Count by this as well", 0 },
+	{ "hist", 'H', "argN", 0,
+	  "At the end, how the argument's values are spread", 0 },
+	{ "if", 'i', "EXPR", 0,
+	  "Only hits for which this holds: arg0 > 100 && tid == 4243", 0 },
+	{ "follow", 'f', NULL, 0, "Children too", 0 },
+	{ "drop", 'd', NULL, 0,
+	  "Rather lose hits, and say how many, than make the process wait", 0 },
+	{ 0 },
+};
+
+static const struct argp_child children[] = {
+	{ &cmd_argp_json }, { &cmd_argp_verbose }, { 0 },
+};
+
+static int parse_arg_name(const char *s, unsigned *n)
+{
+	uint64_t v;
+
+	if (strncmp(s, "arg", 3) != 0 ||
+	    cmd_parse_u64(s + 3, CTL_PROBE_ARGS - 1, &v) < 0)
+		return -EINVAL;
+	*n = v;
+	return 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *opt = state->input;
+	const char *why;
+	unsigned n = 0;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &opt->json;
+		return 0;
+	case 'I':
+		if (cmd_parse_seconds(arg, &opt->interval) < 0)
+			argp_error(state, "not a number of seconds: %s", arg);
+		return 0;
+	case 't':
+		if (cmd_parse_seconds(arg, &opt->duration) < 0)
+			argp_error(state, "not a number of seconds: %s", arg);
+		return 0;
+	case 'b':
+		if (!strcmp(arg, "tid"))
+			opt->by = BY_TID;
+		else if (parse_arg_name(arg, &opt->arg) == 0)
+			opt->by = BY_ARG;
+		else
+			argp_error(state, "--by %s: not argN and not tid", arg);
+		return 0;
+	case 'H':
+		if (parse_arg_name(arg, &n) < 0)
+			argp_error(state, "--hist %s: not argN", arg);
+		opt->hist = n;
+		return 0;
+	case 'i':
+		if (pusdt_pred_parse(arg, &opt->pred, &why) < 0)
+			argp_error(state, "--if %s: %s", arg, why);
+		return 0;
+	case 'd':
+		opt->drop = true;
+		return 0;
+	case 'f':
+		opt->follow = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (!opt->pid ? pusdt_parse_pid(arg, &opt->pid) < 0 :
+				pusdt_specs_add(&opt->specs, arg) < 0)
+			exit(CMD_USAGE);
+		return 0;
+	case ARGP_KEY_END:
+		if (!opt->pid || !opt->specs.n)
+			argp_error(state, "a PID and a SPEC are needed");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {
+	option_table, parse, "PID SPEC...",
+	"Count the hits of probes until interrupted or the process exits.\v"
+	CMD_EXIT_DOC,
+	children,
+};
+
+/* --------------------------------------------------------------- counting -- */
+
+/* Rows are in order of their keys. */
+static struct row *find_row(struct options *opt, const char *key)
+{
+	size_t lo = 0, hi = opt->nrows, mid;
+	struct row *v;
+	int c;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		c = strcmp(key, opt->rows[mid].key);
+		if (!c)
+			return &opt->rows[mid];
+		if (c < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	if (opt->nrows == opt->room) {
+		opt->room = opt->room ? 2 * opt->room : 64;
+		v = reallocarray(opt->rows, opt->room, sizeof(*v));
+		if (!v)
+			return NULL;
+		opt->rows = v;
+	}
+	memmove(&opt->rows[lo + 1], &opt->rows[lo],
+		(opt->nrows - lo) * sizeof(*v));
+	opt->rows[lo] = (struct row){ .key = strdup(key) };
+	opt->nrows++;
+	return opt->rows[lo].key ? &opt->rows[lo] : NULL;
+}
+
+/* A value as text, as trace prints it. */
+static void value_key(char *buf, size_t size, const struct ctl_rec_probe *r,
+		      const struct ctl_usdt_site *site, unsigned i)
+{
+	const struct ctl_usdt_arg *a = NULL;
+	uint64_t v;
+	const char *s;
+	size_t len;
+	bool cut;
+
+	if (i >= r->nargs || !(r->valid >> i & 1)) {
+		snprintf(buf, size, "?");
+		return;
+	}
+	if (site && i < site->nargs)
+		a = &site->args[i];
+	v = ctl_probe_args(r)[i];
+	s = pusdt_hit_string(r, a, i, &len, &cut);
+	if (s)
+		snprintf(buf, size, "%.*s", (int)len, s);
+	else if (a && a->is_signed)
+		snprintf(buf, size, "%" PRId64, (int64_t)v);
+	else
+		snprintf(buf, size, v > 0xffffffffU ? "%#" PRIx64 : "%" PRIu64,
+			 v);
+}
+
+static void spread_value(struct options *opt, const struct ctl_rec_probe *r,
+			 const struct ctl_usdt_site *site)
+{
+	unsigned i = opt->hist;
+	bool negative;
+	uint64_t v;
+
+	if (i >= r->nargs || !(r->valid >> i & 1))
+		return;
+	v = ctl_probe_args(r)[i];
+	negative = site && i < site->nargs && site->args[i].is_signed &&
+		   (int64_t)v < 0;
+	if (negative)
+		v = -v;
+	opt->spread[negative][v ? 64 - __builtin_clzll(v) : 0]++;
+}
+
+static bool count_record(struct pusdt_session *s, const struct ctl_rec *rec,
+			 void *arg)
+{
+	const struct ctl_rec_probe *r = (const void *)rec;
+	const struct ctl_usdt_site *site;
+	const struct pusdt_watched *w;
+	struct options *opt = arg;
+	char key[1024], value[512] = "";
+	struct row *row;
+
+	if (rec->type != CTL_REC_PROBE)
+		return true;
+	w = pusdt_find(s, r->id);
+	site = pusdt_hit_site(w, r);
+	if (opt->by == BY_TID)
+		snprintf(value, sizeof(value), "  %d", r->h.tid);
+	else if (opt->by == BY_ARG) {
+		strcpy(value, "  ");
+		value_key(value + 2, sizeof(value) - 2, r, site, opt->arg);
+	}
+	snprintf(key, sizeof(key), "%s:%s%s", w ? w->provider : "?",
+		 w ? w->name : "?", value);
+	row = find_row(opt, key);
+	if (row)
+		row->count++;
+	opt->total++;
+	if (opt->hist >= 0)
+		spread_value(opt, r, site);
+	return true;
+}
+
+/* ---------------------------------------------------------------- printing -- */
+
+static int by_count(const void *va, const void *vb)
+{
+	const struct row *a = *(struct row *const *)va;
+	const struct row *b = *(struct row *const *)vb;
+
+	if (a->count != b->count)
+		return a->count < b->count ? 1 : -1;
+	return strcmp(a->key, b->key);
+}
+
+static void json_table(struct row *const *v, const struct options *opt,
+		       bool final)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *rows = json_object_new_object();
+
+	for (size_t i = 0; i < opt->nrows; i++)
+		if (v[i]->count)
+			json_object_object_add(
+				rows, v[i]->key,
+				json_object_new_int64(v[i]->count));
+	json_object_object_add(o, "type", json_object_new_string("count"));
+	json_object_object_add(o, "final", json_object_new_boolean(final));
+	json_object_object_add(o, "total", json_object_new_int64(opt->total));
+	json_object_object_add(o, "counts", rows);
+	cmd_json_print(stdout, o);
+}
+
+static void print_table(const struct options *opt, bool final)
+{
+	struct row **v = calloc(opt->nrows + 1, sizeof(*v));
+
+	if (!v)
+		return;
+	for (size_t i = 0; i < opt->nrows; i++)
+		v[i] = &opt->rows[i];
+	qsort(v, opt->nrows, sizeof(*v), by_count);
+	if (opt->json) {
+		json_table(v, opt, final);
+	} else {
+		for (size_t i = 0; i < opt->nrows; i++) {
+			if (!v[i]->count)
+				continue;
+			printf("%10" PRIu64 "  ", v[i]->count);
+			pusdt_print(v[i]->key);
+			putchar('\n');
+		}
+		printf("%10" PRIu64 "  in all\n", opt->total);
+		if (!final)
+			putchar('\n');
+	}
+	free(v);
+}
+
+static void print_bar(uint64_t n, uint64_t most)
+{
+	unsigned len = most ? (unsigned)((__uint128_t)n * 40 / most) : 0;
+
+	printf(" %8" PRIu64 " |%.*s\n", n, (int)len,
+	       "****************************************");
+}
+
+static void print_spread(const struct options *opt)
+{
+	uint64_t most = 0;
+	int first = 65, last = -65;
+
+	/* Below 0 from the largest down, then 0, then up. */
+	for (int i = -64; i <= 64; i++) {
+		uint64_t n = opt->spread[i < 0][i < 0 ? -i : i];
+
+		if (!n)
+			continue;
+		if (n > most)
+			most = n;
+		if (first > 64)
+			first = i;
+		last = i;
+	}
+	printf("\narg%d\n", opt->hist);
+	for (int i = first; i <= last; i++) {
+		uint64_t n = opt->spread[i < 0][i < 0 ? -i : i];
+
+		if (i)
+			printf("%s%20llu", i < 0 ? "-" : " ",
+			       1ULL << ((i < 0 ? -i : i) - 1));
+		else
+			printf("%21d", 0);
+		print_bar(n, most);
+	}
+}
+
+static void json_spread(const struct options *opt)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *list = json_object_new_array(), *b;
+
+	for (int i = -64; i <= 64; i++) {
+		uint64_t n = opt->spread[i < 0][i < 0 ? -i : i], at = 0;
+
+		if (!n)
+			continue;
+		if (i)
+			at = 1ULL << ((i < 0 ? -i : i) - 1);
+		b = json_object_new_object();
+		json_object_object_add(b, "from",
+				       i < 0 ? json_object_new_int64(-at) :
+					       json_object_new_uint64(at));
+		json_object_object_add(b, "count", json_object_new_int64(n));
+		json_object_array_add(list, b);
+	}
+	json_object_object_add(o, "type", json_object_new_string("hist"));
+	json_object_object_add(o, "arg", json_object_new_int(opt->hist));
+	json_object_object_add(o, "buckets", list);
+	cmd_json_print(stdout, o);
+}
+
+/* -------------------------------------------------------------------- main -- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+static int count(struct pusdt_session *s, struct options *opt)
+{
+	int64_t end = opt->duration ? cmd_now_ms() + opt->duration : 0;
+	int64_t next = opt->interval ? cmd_now_ms() + opt->interval : 0;
+	enum pusdt_end why;
+	uint64_t lost;
+
+	do {
+		why = pusdt_read(s, count_record, opt, earlier(next, end));
+		if (why != PUSDT_TIME || (end && cmd_now_ms() >= end))
+			break;
+		print_table(opt, false);
+		next += opt->interval;
+	} while (!ferror(stdout));
+	print_table(opt, true);
+	if (opt->hist >= 0 && opt->json)
+		json_spread(opt);
+	else if (opt->hist >= 0 && opt->total)
+		print_spread(opt);
+	lost = ctl_ring_lost(s->h);
+	if (lost)
+		cmd_complain("%" PRIu64 " hits were lost", lost);
+	return why == PUSDT_ERROR || s->failed ? CMD_SOME : CMD_OK;
+}
+
+int pusdt_count(int argc, char **argv)
+{
+	struct options opt = { .hist = -1 };
+	struct ctl_probe_options o = { .flags = CTL_PROBE_HANDLE };
+	struct pusdt_session s;
+	int code, r;
+
+	cmd_log(CTL_LOG_WARN);
+	argp_parse(&argp, argc, argv, 0, NULL, &opt);
+	o.strlimit = opt.by == BY_ARG ? PUSDT_STRLIMIT : 0;
+	o.pred = opt.pred.v;
+	o.npred = opt.pred.n;
+	if (pusdt_open(&s, opt.pid) < 0)
+		return CMD_NONE;
+	pusdt_catch_signals();
+	r = pusdt_start_ring(&s, opt.drop);
+	if (r == 0 && opt.follow) {
+		r = ctl_mode_set(s.h, PR_FORK);
+		if (r < 0)
+			cmd_fail(r, "follow", "children");
+	}
+	if (r == 0)
+		r = pusdt_enable_all(&s, &opt.specs, &o);
+	code = r < 0 ? CMD_NONE : count(&s, &opt);
+	if (opt.follow && s.h)
+		ctl_mode_unset(s.h, PR_FORK);
+	pusdt_close(&s);
+	for (size_t i = 0; i < opt.nrows; i++)
+		free(opt.rows[i].key);
+	free(opt.rows);
+	pusdt_specs_free(&opt.specs);
+	return code;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* pusdt.h - what the subcommands of pusdt share. */
+#ifndef PUSDT_H
+#define PUSDT_H
+
+#include "../common/common.h"
+
+/* One a file; argv[0] is "pusdt list" and so on.  Each returns the exit code. */
+int pusdt_list(int argc, char **argv);
+int pusdt_enable(int argc, char **argv);
+int pusdt_disable(int argc, char **argv);
+int pusdt_status(int argc, char **argv);
+int pusdt_trace(int argc, char **argv);
+int pusdt_count(int argc, char **argv);
+int pusdt_run(int argc, char **argv);
+
+/* ----------------------------------------------------------------- specs -- */
+
+struct pusdt_specs {
+	struct ctl_usdt_spec **v;
+	size_t n;
+};
+/* Complains; 0 or -errno. */
+int pusdt_specs_add(struct pusdt_specs *s, const char *text);
+void pusdt_specs_free(struct pusdt_specs *s);
+/* None selects every probe. */
+bool pusdt_specs_match(const struct pusdt_specs *s,
+		       const struct ctl_usdt_probe *p);
+/* The same of what a server has enabled. */
+bool pusdt_specs_match_info(const struct pusdt_specs *s,
+			    const struct ctl_probe_info *i);
+
+/* ------------------------------------------------------------ predicates -- */
+
+struct pusdt_pred {
+	struct ctl_pred v[CTL_PRED_OPS];
+	unsigned n;
+};
+/* "arg0 > 100 && tid == 4243".  0, or -EINVAL with *why. */
+int pusdt_pred_parse(const char *text, struct pusdt_pred *p, const char **why);
+
+/* --------------------------------------------------------------- session -- */
+
+struct pusdt_watched {
+	uint32_t id;
+	const struct ctl_usdt_probe *probe; /* NULL: only its label is known */
+	char *provider, *name;
+};
+
+/* A process and those of its probes that we look at. */
+struct pusdt_session {
+	struct ctl *h;
+	pid_t pid;
+	struct ctl_usdt *u;
+	struct pusdt_watched *v;
+	size_t n;
+	size_t failed; /* that could not be enabled */
+};
+/* Enough of a string to tell a path or a query; more is a debugger's. */
+#define PUSDT_STRLIMIT 256
+/* PID operands; complains. */
+int pusdt_parse_pid(const char *arg, pid_t *pid);
+/* Each complains and returns 0 or -errno. */
+int pusdt_open(struct pusdt_session *s, pid_t pid);
+int pusdt_enable_all(struct pusdt_session *s, const struct pusdt_specs *specs,
+		     const struct ctl_probe_options *o);
+/* What is enabled already and belongs to no handle. */
+int pusdt_take_enabled(struct pusdt_session *s);
+int pusdt_start_ring(struct pusdt_session *s, bool drop);
+void pusdt_close(struct pusdt_session *s);
+const struct pusdt_watched *pusdt_find(const struct pusdt_session *s,
+				       uint32_t id);
+
+/*
+ * Call fn for each record until it returns false, the process is gone, a
+ * signal that means the end came, or deadline_ms of CLOCK_MONOTONIC (0: none)
+ * is over.
+ */
+enum pusdt_end { PUSDT_DONE, PUSDT_GONE, PUSDT_SIGNAL, PUSDT_TIME, PUSDT_ERROR };
+typedef bool pusdt_record_fn(struct pusdt_session *s, const struct ctl_rec *rec,
+			     void *arg);
+enum pusdt_end pusdt_read(struct pusdt_session *s, pusdt_record_fn *fn,
+			  void *arg, int64_t deadline_ms);
+void pusdt_catch_signals(void); /* SIGINT and the like only end pusdt_read() */
+bool pusdt_caught(void);
+
+/* ------------------------------------------------------------------ hits -- */
+
+/* The argument's string, if it is one that can be shown; else NULL. */
+const char *pusdt_hit_string(const struct ctl_rec_probe *r,
+			     const struct ctl_usdt_arg *a, unsigned i,
+			     size_t *len, bool *cut);
+const struct ctl_usdt_site *pusdt_hit_site(const struct pusdt_watched *w,
+					   const struct ctl_rec_probe *r);
+void pusdt_print_hit(FILE *out, const struct pusdt_session *s,
+		     const struct ctl_rec_probe *r);
+struct json_object *pusdt_json_hit(const struct pusdt_session *s,
+				   const struct ctl_rec_probe *r);
+
+/* ------------------------------------------------------------------ text -- */
+
+void pusdt_print(const char *text); /* of anybody's, on stdout */
+struct json_object *pusdt_json_text(const char *text); /* NULL: null */
+struct json_object *pusdt_json_hex(uint64_t v);
+
+#endif

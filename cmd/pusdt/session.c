@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* session.c - a process whose probes are looked at. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pusdt.h"
+
+int pusdt_parse_pid(const char *arg, pid_t *pid)
+{
+	struct ctl_target t;
+
+	if (ctl_target_parse(arg, &t) < 0 || *t.lwps) {
+		cmd_complain("not a PID: %s", arg);
+		return -EINVAL;
+	}
+	*pid = t.pid;
+	return 0;
+}
+
+int pusdt_open(struct pusdt_session *s, pid_t pid)
+{
+	char text[16];
+	int r;
+
+	*s = (struct pusdt_session){ .pid = pid };
+	snprintf(text, sizeof(text), "%d", pid);
+	r = ctl_open(&s->h, pid, 0, 0);
+	if (r < 0)
+		return cmd_fail(r, "control", text);
+	r = ctl_usdt_process(&s->u, pid);
+	if (r < 0) {
+		cmd_fail(r, "read the probes of", text);
+		pusdt_close(s);
+	}
+	return r;
+}
+
+void pusdt_close(struct pusdt_session *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		free(s->v[i].provider);
+		free(s->v[i].name);
+	}
+	free(s->v);
+	ctl_usdt_free(s->u);
+	ctl_close(s->h);
+	*s = (struct pusdt_session){ 0 };
+}
+
+static int watch(struct pusdt_session *s, uint32_t id,
+		 const struct ctl_usdt_probe *p, const char *provider,
+		 const char *name)
+{
+	struct pusdt_watched *v, w = { id, p, strdup(provider), strdup(name) };
+
+	v = reallocarray(s->v, s->n + 1, sizeof(*v));
+	if (v)
+		s->v = v;
+	if (!v || !w.provider || !w.name) {
+		free(w.provider);
+		free(w.name);
+		return -ENOMEM;
+	}
+	s->v[s->n++] = w;
+	return 0;
+}
+
+const struct pusdt_watched *pusdt_find(const struct pusdt_session *s,
+				       uint32_t id)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i].id == id)
+			return &s->v[i];
+	return NULL;
+}
+
+/* ---------------------------------------------------------------- enable -- */
+
+static bool is_same(const struct ctl_probe_info *i,
+		    const struct ctl_usdt_probe *p)
+{
+	const char *provider, *name, *object;
+
+	return ctl_probe_names(i, &provider, &name, &object) &&
+	       !strcmp(provider, p->provider) && !strcmp(name, p->name) &&
+	       !strcmp(object, p->object);
+}
+
+static bool is_enabled(const struct ctl_probe_info *v, int n,
+		       const struct ctl_usdt_probe *p)
+{
+	for (; n > 0; n--, v = ctl_probe_info_next(v))
+		if (!(v->flags & CTL_PROBE_HANDLE) && is_same(v, p))
+			return true;
+	return false;
+}
+
+static uint32_t highest(const struct ctl_probe_info *v, int n)
+{
+	uint32_t id = 0;
+
+	for (; n > 0; n--, v = ctl_probe_info_next(v))
+		if (v->id > id)
+			id = v->id;
+	return id;
+}
+
+static int enable_one(struct pusdt_session *s, const struct ctl_usdt_probe *p,
+		      struct ctl_probe_options *o)
+{
+	char what[512];
+	int r;
+
+	/* Somebody else may take the number at the same time. */
+	do {
+		o->id++;
+		r = ctl_probe_enable(s->h, p, o);
+	} while (r == -EEXIST);
+	if (r < 0) {
+		snprintf(what, sizeof(what), "%s:%s of %s", p->provider,
+			 p->name, p->object);
+		cmd_fail(r, "enable", what);
+		s->failed++;
+		return r == -ENOENT || r == -EPIPE || r == -EAGAIN ? r : 0;
+	}
+	return watch(s, o->id, p, p->provider, p->name);
+}
+
+int pusdt_enable_all(struct pusdt_session *s, const struct pusdt_specs *specs,
+		     const struct ctl_probe_options *options)
+{
+	bool shared = !(options->flags & CTL_PROBE_HANDLE);
+	struct ctl_probe_options o = *options;
+	const struct ctl_usdt_probe *p = NULL;
+	struct ctl_probe_info *have = NULL;
+	size_t matched = 0;
+	int n, r = 0;
+
+	n = ctl_probe_list(s->h, &have);
+	if (n < 0)
+		return cmd_fail(n, "list", "what is enabled");
+	o.id = highest(have, n);
+	while (r == 0 && ctl_usdt_next(s->u, NULL, &p) == 1) {
+		if (!pusdt_specs_match(specs, p))
+			continue;
+		matched++;
+		if (shared && is_enabled(have, n, p))
+			continue;
+		r = enable_one(s, p, &o);
+	}
+	free(have);
+	if (r == 0 && !matched) {
+		cmd_complain("process %d has no such probe", s->pid);
+		return -ENOENT;
+	}
+	if (r == 0 && s->failed && !s->n)
+		return -EINVAL;
+	return r;
+}
+
+int pusdt_take_enabled(struct pusdt_session *s)
+{
+	const char *provider, *name, *object;
+	const struct ctl_usdt_probe *p;
+	struct ctl_probe_info *v, *i;
+	int n, r = 0;
+
+	n = ctl_probe_list(s->h, &v);
+	if (n < 0)
+		return cmd_fail(n, "list", "what is enabled");
+	i = v;
+	for (int k = 0; k < n && r == 0; k++) {
+		bool known = ctl_probe_names(i, &provider, &name, &object);
+
+		p = NULL;
+		if (known)
+			while (ctl_usdt_next(s->u, NULL, &p) == 1 &&
+			       !is_same(i, p))
+				;
+		if (p && !is_same(i, p))
+			p = NULL;
+		if (!(i->flags & CTL_PROBE_HANDLE))
+			r = watch(s, i->id, p, known ? provider : "?",
+				  known ? name : "?");
+		i = (struct ctl_probe_info *)ctl_probe_info_next(i);
+	}
+	free(v);
+	if (r == 0 && !s->n) {
+		cmd_complain("no probe is enabled in %d", s->pid);
+		return -ENOENT;
+	}
+	return r;
+}
+
+/* ------------------------------------------------------------------ read -- */
+
+static volatile sig_atomic_t caught;
+
+static void on_signal(int sig)
+{
+	caught = sig;
+}
+
+void pusdt_catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction sa = { .sa_handler = on_signal }, old;
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], NULL, &old) == 0 &&
+		    old.sa_handler != SIG_IGN)
+			sigaction(signals[i], &sa, NULL);
+}
+
+bool pusdt_caught(void)
+{
+	return caught != 0;
+}
+
+int pusdt_start_ring(struct pusdt_session *s, bool drop)
+{
+	struct ctl_record what = {
+		.events = 1U << CTL_REC_PROBE | 1U << CTL_REC_EXIT |
+			  1U << CTL_REC_EXEC,
+	};
+	int r;
+
+	r = ctl_ring_open(s->h, 0, drop ? CTL_RING_DROP : 0);
+	if (r == 0)
+		r = ctl_ring_record(s->h, &what);
+	return r < 0 ? cmd_fail(r, "record", "hits") : 0;
+}
+
+/* Take what is there: 1 more may come, 0 fn has enough, -errno. */
+static int drain(struct pusdt_session *s, pusdt_record_fn *fn, void *arg)
+{
+	const struct ctl_rec *rec;
+	bool more = true;
+	int r = 0;
+
+	while (more && (r = ctl_ring_next(s->h, &rec)) == 1)
+		more = fn(s, rec, arg);
+	ctl_ring_release(s->h);
+	if (r < 0)
+		return cmd_fail(r, "read", "the ring");
+	return more;
+}
+
+static int wait_ms(int64_t deadline)
+{
+	int64_t left;
+
+	if (!deadline)
+		return -1;
+	left = deadline - cmd_now_ms();
+	return left < 0 ? 0 : left > 1000000 ? 1000000 : (int)left;
+}
+
+enum pusdt_end pusdt_read(struct pusdt_session *s, pusdt_record_fn *fn,
+			  void *arg, int64_t deadline)
+{
+	struct pollfd p;
+	sigset_t all, old;
+	int bits, r;
+
+	for (;;) {
+		bits = ctl_poll_check(s->h);
+		r = drain(s, fn, arg);
+		if (r <= 0)
+			return r < 0 ? PUSDT_ERROR : PUSDT_DONE;
+		if (bits < 0)
+			return PUSDT_ERROR;
+		if (bits & CTL_POLL_GONE)
+			return PUSDT_GONE;
+		if (bits & (CTL_POLL_INVALID | CTL_POLL_DEAD)) {
+			cmd_complain(bits & CTL_POLL_DEAD ?
+					     "the control server is gone" :
+					     "the process executed a set-id or unreadable file");
+			return PUSDT_ERROR;
+		}
+		if (caught)
+			return PUSDT_SIGNAL;
+		if (deadline && cmd_now_ms() >= deadline)
+			return PUSDT_TIME;
+		if (fflush(stdout) != 0)
+			return PUSDT_ERROR;
+		if (ctl_ring_wake(s->h, 1))
+			continue;
+		p.fd = ctl_poll_fd(s->h, &p.events);
+		sigfillset(&all);
+		sigprocmask(SIG_SETMASK, &all, &old);
+		if (!caught) {
+			struct timespec ts, *tp = NULL;
+			int ms = wait_ms(deadline);
+
+			if (ms >= 0) {
+				ts.tv_sec = ms / 1000;
+				ts.tv_nsec = ms % 1000 * 1000000L;
+				tp = &ts;
+			}
+			ppoll(&p, 1, tp, &old);
+		}
+		sigprocmask(SIG_SETMASK, &old, NULL);
+		ctl_ring_wake(s->h, 0);
+	}
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pusdt trace, run - hits as they come.
+ *
+ * The probes belong to this command's handle: however it ends, they go with
+ * it.  With PID alone the hits of what pusdt enable enabled are shown, which
+ * stays as it is.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pusdt.h"
+
+struct options {
+	pid_t pid;
+	struct pusdt_specs specs;
+	struct pusdt_pred pred;
+	bool json, follow, drop;
+	uint64_t most; /* hits; 0: no limit */
+	FILE *out;
+	char **command; /* run */
+	/* what came of it */
+	uint64_t hits;
+	int status; /* as from wait(2), run */
+};
+
+static const struct argp_option option_table[] = {
+	{ "number", 'n', "N", 0, "Stop after N hits", 0 },
+	{ "if", 'i', "EXPR", 0,
+	  "Only hits for which this holds: arg0 > 100 && tid == 4243", 0 },
+	{ "follow", 'f', NULL, 0, "Children too", 0 },
+	{ "drop", 'd', NULL, 0,
+	  "Rather lose hits, and say how many, than make the process wait", 0 },
+	{ "output", 'o', "FILE", 0, "Print into FILE", 0 },
+	{ 0 },
+};
+
+static const struct argp_child children[] = {
+	{ &cmd_argp_json }, { &cmd_argp_verbose }, { 0 },
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *opt = state->input;
+	const char *why;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &opt->json;
+		return 0;
+	case 'n':
+		if (cmd_parse_u64(arg, UINT64_MAX, &opt->most) < 0 ||
+		    !opt->most)
+			argp_error(state, "not a number of hits: %s", arg);
+		return 0;
+	case 'i':
+		if (pusdt_pred_parse(arg, &opt->pred, &why) < 0)
+			argp_error(state, "--if %s: %s", arg, why);
+		return 0;
+	case 'f':
+		opt->follow = true;
+		return 0;
+	case 'd':
+		opt->drop = true;
+		return 0;
+	case 'o':
+		opt->out = fopen(arg, "we");
+		if (!opt->out)
+			argp_failure(state, CMD_NONE, errno, "cannot write %s",
+				     arg);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_trace(int key, char *arg, struct argp_state *state)
+{
+	struct options *opt = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (!opt->pid ? pusdt_parse_pid(arg, &opt->pid) < 0 :
+				pusdt_specs_add(&opt->specs, arg) < 0)
+			exit(CMD_USAGE);
+		return 0;
+	case ARGP_KEY_END:
+		if (!opt->pid)
+			argp_error(state, "no PID given");
+		if (opt->pred.n && !opt->specs.n)
+			argp_error(state, "--if needs a SPEC");
+		return 0;
+	}
+	return parse_option(key, arg, state);
+}
+
+static const struct argp trace_argp = {
+	option_table, parse_trace, "PID [SPEC...]",
+	"Print each hit of these probes, or of those that are enabled, until "
+	"interrupted or the process exits.\v" CMD_EXIT_DOC,
+	children,
+};
+
+static void print_lost(struct options *opt, uint64_t count)
+{
+	struct json_object *o;
+
+	if (!opt->json) {
+		fprintf(opt->out, "... %llu hits lost\n",
+			(unsigned long long)count);
+		return;
+	}
+	o = json_object_new_object();
+	json_object_object_add(o, "type", json_object_new_string("lost"));
+	json_object_object_add(o, "count", json_object_new_int64(count));
+	cmd_json_print(opt->out, o);
+}
+
+static bool print_record(struct pusdt_session *s, const struct ctl_rec *rec,
+			 void *arg)
+{
+	struct options *opt = arg;
+
+	switch (rec->type) {
+	case CTL_REC_PROBE:
+		if (opt->json)
+			cmd_json_print(opt->out,
+				       pusdt_json_hit(s, (const void *)rec));
+		else
+			pusdt_print_hit(opt->out, s, (const void *)rec);
+		opt->hits++;
+		return (!opt->most || opt->hits < opt->most) &&
+		       !ferror(opt->out);
+	case CTL_REC_LOST:
+		print_lost(opt, ((const struct ctl_rec_lost *)rec)->count);
+		return true;
+	case CTL_REC_EXIT:
+		if (((const struct ctl_rec_exit *)rec)->process &&
+		    rec->pid == s->pid)
+			opt->status = ((const struct ctl_rec_exit *)rec)->status;
+		return true;
+	}
+	return true;
+}
+
+static int start(struct pusdt_session *s, struct options *opt)
+{
+	struct ctl_probe_options o = {
+		.flags = CTL_PROBE_HANDLE,
+		.strlimit = PUSDT_STRLIMIT,
+		.pred = opt->pred.v,
+		.npred = opt->pred.n,
+	};
+	int r;
+
+	r = pusdt_start_ring(s, opt->drop);
+	if (r == 0 && opt->follow) {
+		r = ctl_mode_set(s->h, PR_FORK);
+		if (r < 0)
+			cmd_fail(r, "follow", "children");
+	}
+	if (r < 0)
+		return r;
+	return opt->specs.n ? pusdt_enable_all(s, &opt->specs, &o) :
+			      pusdt_take_enabled(s);
+}
+
+/* Until the end; returns the exit code. */
+static int follow_hits(struct pusdt_session *s, struct options *opt)
+{
+	enum pusdt_end end;
+	uint64_t lost;
+
+	setvbuf(opt->out, NULL, _IOFBF, 1 << 16);
+	end = pusdt_read(s, print_record, opt, 0);
+	if (opt->follow && end != PUSDT_GONE)
+		ctl_mode_unset(s->h, PR_FORK);
+	lost = ctl_ring_lost(s->h);
+	if (lost)
+		cmd_complain("%llu hits were lost", (unsigned long long)lost);
+	if (opt->out != stdout && fclose(opt->out) != 0) {
+		cmd_complain("cannot write: %s", strerror(errno));
+		return CMD_SOME;
+	}
+	return end == PUSDT_ERROR || s->failed ? CMD_SOME : CMD_OK;
+}
+
+int pusdt_trace(int argc, char **argv)
+{
+	struct options opt = { .out = NULL };
+	struct pusdt_session s;
+	int code;
+
+	cmd_log(CTL_LOG_WARN);
+	argp_parse(&trace_argp, argc, argv, 0, NULL, &opt);
+	if (!opt.out)
+		opt.out = stdout;
+	if (pusdt_open(&s, opt.pid) < 0)
+		return CMD_NONE;
+	pusdt_catch_signals();
+	code = start(&s, &opt) < 0 ? CMD_NONE : follow_hits(&s, &opt);
+	pusdt_close(&s);
+	pusdt_specs_free(&opt.specs);
+	return code;
+}
+
+/* ------------------------------------------------------------------- run -- */
+
+static error_t parse_run(int key, char *arg, struct argp_state *state)
+{
+	struct options *opt = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		/* argp takes "--" away; what is no SPEC begins the command. */
+		if (strchr(arg, ':') &&
+		    strcmp(state->argv[state->next - 2], "--") != 0) {
+			if (pusdt_specs_add(&opt->specs, arg) < 0)
+				exit(CMD_USAGE);
+			return 0;
+		}
+		opt->command = state->argv + state->next - 1;
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_END:
+		if (!opt->command)
+			argp_error(state, "no command given");
+		if (!opt->specs.n)
+			argp_error(state, "no SPEC given");
+		return 0;
+	}
+	return parse_option(key, arg, state);
+}
+
+static const struct argp run_argp = {
+	option_table, parse_run, "SPEC... -- CMD [ARG...]",
+	"Start a command with these probes enabled before it runs, and print "
+	"each hit.\vExit status: that of CMD; 2 when it could not be started, "
+	"64 usage.",
+	children,
+};
+
+static int read_entry(pid_t pid, uint64_t *entry)
+{
+	Elf64_auxv_t aux;
+	char path[32];
+	int fd, r = -ENOENT;
+
+	snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (r < 0 && read(fd, &aux, sizeof(aux)) == sizeof(aux) &&
+	       aux.a_type != AT_NULL)
+		if (aux.a_type == AT_ENTRY) {
+			*entry = aux.a_un.a_val;
+			r = 0;
+		}
+	close(fd);
+	return r;
+}
+
+/*
+ * At its first instruction the program's libraries are not there yet; at its
+ * entry point the dynamic linker has mapped them and no code of theirs, but
+ * for constructors, has run.  Run to there, killed along if this command is.
+ */
+static int run_to_entry(struct ctl *h)
+{
+	const uint8_t int3 = 0xcc;
+	uint64_t entry = 0, vaddr[2] = { PCSVADDR };
+	struct ctl_status st = { .size = sizeof(st) };
+	uint8_t old = 0;
+	int r;
+
+	r = read_entry(ctl_pid(h), &entry);
+	if (r == 0)
+		r = ctl_mode_set(h, PR_KLC);
+	if (r == 0)
+		r = ctl_mem_read(h, entry, &old, 1);
+	if (r == 0)
+		r = ctl_mem_write(h, entry, &int3, 1);
+	if (r == 0)
+		r = ctl_trace_faults(h, CTL_FLTBIT(FLTBPT));
+	if (r == 0)
+		r = ctl_run(h, 0);
+	if (r == 0)
+		r = ctl_wstop(h, 0);
+	if (r == 0)
+		r = ctl_mem_write(h, entry, &old, 1);
+	if (r == 0)
+		r = ctl_trace_faults(h, 0);
+	if (r == 0)
+		r = ctl_status(h, &st);
+	if (r < 0)
+		return r;
+	if (st.lwp.why != PR_FAULTED || st.lwp.reg.rip != entry + 1)
+		return -EINTR; /* a 32-bit program's vector, or killed */
+	vaddr[1] = entry;
+	r = ctl_write(h, vaddr, sizeof(vaddr), NULL);
+	return r < 0 ? r : ctl_mode_unset(h, PR_KLC);
+}
+
+static int exit_code(int status)
+{
+	if (WIFSIGNALED(status))
+		return 128 + WTERMSIG(status);
+	return WEXITSTATUS(status);
+}
+
+static int run_command(struct options *opt)
+{
+	struct pusdt_session s = { 0 };
+	int code, r, status;
+
+	r = ctl_spawn(&s.h, opt->command);
+	if (r < 0) {
+		cmd_fail(r, "run", opt->command[0]);
+		return CMD_NONE;
+	}
+	s.pid = ctl_pid(s.h);
+	r = run_to_entry(s.h);
+	if (r < 0)
+		cmd_fail(r, "start", opt->command[0]);
+	if (r == 0) {
+		r = ctl_usdt_process(&s.u, s.pid);
+		if (r < 0)
+			cmd_fail(r, "read the probes of", opt->command[0]);
+	}
+	if (r == 0)
+		r = start(&s, opt);
+	if (r < 0) {
+		kill(s.pid, SIGKILL);
+		pusdt_close(&s);
+		waitpid(s.pid, NULL, 0);
+		return CMD_NONE;
+	}
+	r = ctl_run(s.h, PRCSIG | PRCFAULT);
+	if (r < 0)
+		cmd_fail(r, "run", opt->command[0]);
+	code = follow_hits(&s, opt);
+	r = s.pid;
+	pusdt_close(&s);
+	if (code != CMD_OK && pusdt_caught())
+		return code;
+	/* After -n or a signal it runs on, with us waiting. */
+	while (waitpid(r, &status, 0) < 0)
+		if (errno != EINTR)
+			return code;
+	return exit_code(status);
+}
+
+int pusdt_run(int argc, char **argv)
+{
+	struct options opt = { .out = NULL };
+	int code;
+
+	cmd_log(CTL_LOG_WARN);
+	argp_parse(&run_argp, argc, argv, ARGP_IN_ORDER, NULL, &opt);
+	if (!opt.out)
+		opt.out = stderr;
+	pusdt_catch_signals();
+	code = run_command(&opt);
+	pusdt_specs_free(&opt.specs);
+	return code;
+}
