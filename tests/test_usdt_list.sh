@@ -1,0 +1,210 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# pusdt list: files and processes.
+# shellcheck disable=SC2154 # set by lib.sh
+. "${CTL_SRC:-.}/tests/lib.sh"
+
+probed=$TRACEES/probed
+fixture=$CTL_SRC/tests/fixtures/usdt-note/orders
+
+# sites: of what pusdt list -j printed, a line each
+sites()
+{
+	jq -r '. as $p | .sites[] | "\($p.provider):\($p.name) \(.address) " +
+		([.args[].spec] | join(" "))' "$tmp/stdout"
+}
+
+testAgreesWithReadelf()
+{
+	needs_command jq || return 0
+	needs_command readelf || return 0
+	files=$probed
+	for f in /usr/bin/python3.* /usr/lib/*/libstdc++.so.6 \
+		/usr/lib/*/libpython3.*.so.1.0 /usr/lib/*/libc.so.6; do
+		[ -f "$f" ] && [ ! -L "$f" ] && files="$files $f"
+	done
+	# shellcheck disable=SC2086
+	PUSDT=pusdt "$CTL_SRC/tests/usdt_compare.sh" $files >"$tmp/compare" ||
+		fail "they differ: $(cat "$tmp/compare")"
+	grep -q '^[1-9].* files with notes, [0-9]* sites, 0 files differ$' \
+		"$tmp/compare" || fail "$(cat "$tmp/compare")"
+}
+
+testFixtureOfDtrace()
+{
+	needs_command jq || return 0
+	ok pusdt list -j "$fixture"
+	assertEquals "orders:idle 0x12a0 
+orders:received 0x12ba 8@%r15
+orders:received 0x12c8 -4@%ebx 8@0(%rbp,%rax,8) 8@%r12
+orders:shipped 0x12fb -4@%ebx -1@%al" "$(sites)"
+	assertEquals "kinds" usdt "$(jq -r .kind "$tmp/stdout" | sort -u)"
+	assertEquals "declared types" "int,char *,uint64_t" "$(jq -r '
+		select(.name == "received") | .sites[1].args | map(.type) |
+		join(",")' "$tmp/stdout")"
+	assertEquals "is-enabled" "true false" "$(jq -r '
+		select(.name == "received") | [.sites[].is_enabled] |
+		map(tostring) | join(" ")' "$tmp/stdout")"
+	ok pusdt list -l "$fixture" 'orders:shipped'
+	grep -q 'arg1  -1@%al  int8_t' "$tmp/stdout" || fail "$(stdout)"
+}
+
+testTextHasOneLineAProbe()
+{
+	ok pusdt list "$fixture"
+	assertEquals 4 "$(wc -l <"$tmp/stdout")"
+	ok pusdt list "$fixture" 'orders:s*'
+	assertEquals 2 "$(wc -l <"$tmp/stdout")"
+}
+
+testUnresolvableArgumentLeavesTheOthers()
+{
+	needs_command jq || return 0
+	ok pusdt list -j "$probed" test:lost
+	assertEquals "null true null" "$(jq -r '.sites[0].args |
+		map(if .problem then true else null end | tostring) |
+		join(" ")' "$tmp/stdout")"
+	ok pusdt list -l "$probed" test:lost
+	grep -q 'cannot be had: a label of the assembler' "$tmp/stdout" ||
+		fail "$(stdout)"
+}
+
+testSpecs()
+{
+	for spec in test:hit 'te*:h?t' :hit probed:test:hit 'pro*:test:hit' \
+		"$probed:test:hit" "usdt:$probed:test:hit" usdt:test:hit \
+		test:::hit 'test:probed::hit'; do
+		ok pusdt list "$probed" "$spec"
+		assertEquals "$spec" 2 "$(wc -l <"$tmp/stdout")"
+	done
+	fails 1 'no such probe' pusdt list "$probed" test:nothing
+	fails 1 'no such probe' pusdt list "$probed" other:test:hit
+	fails 64 'not \[OBJECT:\]PROVIDER:NAME' pusdt list "$probed" a:b:c:d:e
+	fails 64 'not selected by function' pusdt list "$probed" test::main:hit
+	ok pusdt list /usr/bin/python3 'python:function-entry' 'x:y'
+	assertEquals 2 "$(wc -l <"$tmp/stdout")"
+}
+
+testProcessHasAddressesInIt()
+{
+	needs_command jq || return 0
+	target probed 1 0
+	ok pusdt list -j "$pid" probed:test:hit
+	address=$(jq -r '.sites[0].address' "$tmp/stdout")
+	offset=$(jq -r '.sites[0].offset' "$tmp/stdout")
+	assertEquals "a nop" 90 "$(dd if="/proc/$pid/mem" bs=1 count=1 \
+		skip=$((address)) 2>/dev/null | od -An -tx1 | tr -d ' ')"
+	while read -r range _ start _; do
+		lo=0x${range%-*} hi=0x${range#*-} start=0x$start
+		[ $((address >= lo && address < hi)) = 1 ] && break
+	done <"/proc/$pid/maps"
+	assertEquals "where the mapping has it" $((offset)) \
+		$((address - lo + start))
+	assertEquals "$pid" "$(jq -r .pid "$tmp/stdout")"
+	# A variable of the program, wherever it was put.
+	ok pusdt list -j "$pid" test:guarded
+	semaphore=$(jq -r .semaphore "$tmp/stdout")
+	assertEquals "its semaphore" 0 "$(dd if="/proc/$pid/mem" bs=1 count=2 \
+		skip=$((semaphore)) 2>/dev/null | od -An -tu2 | tr -d ' ')"
+}
+
+testDeletedProgram()
+{
+	cp "$probed" "$tmp/short-lived"
+	target "$tmp/short-lived" 1 0
+	rm "$tmp/short-lived"
+	ok pusdt list -l "$pid" test:hit
+	grep -q "^test:hit  $tmp/short-lived  deleted" "$tmp/stdout" ||
+		fail "$(stdout)"
+	# Another file of its name is not it.
+	cp /bin/true "$tmp/short-lived"
+	ok pusdt list "$pid" test:hit
+}
+
+testOrdinaryUser()
+{
+	needs_root "becomes another user" || return 0
+	user_dir
+	target probed 1 0
+	fails 2 "cannot list $pid: Permission denied" as_user pusdt list "$pid"
+}
+
+# Through setpriv: target wants one command.
+as_user_target()
+{
+	XDG_RUNTIME_DIR=$tmp/user spawn setpriv --reuid=65534 --regid=65534 \
+		--clear-groups "$@"
+	wait_until grep -q '^ready$' "$out"
+}
+
+testDeletedProgramOfAnOrdinaryUser()
+{
+	needs_root "becomes another user" || return 0
+	user_dir
+	cp "$probed" "$tmp/user/mine"
+	chmod 755 "$tmp/user/mine"
+	as_user_target "$tmp/user/mine" 1 0
+	rm "$tmp/user/mine"
+	ok as_user pusdt list "$pid" test:hit
+	assertEquals 2 "$(wc -l <"$tmp/stdout")"
+}
+
+test32Bit()
+{
+	needs_command jq || return 0
+	if ! ${CC:-cc} -m32 -msse2 -O2 -pthread -I"$CTL_SRC/tests/tracees" \
+		-o "$tmp/probed32" "$CTL_SRC/tests/tracees/probed.c" \
+		2>/dev/null; then
+		skip "no compiler for i386 here"
+		return 0
+	fi
+	PUSDT=pusdt "$CTL_SRC/tests/usdt_compare.sh" "$tmp/probed32" \
+		>"$tmp/compare" || fail "$(cat "$tmp/compare")"
+	target "$tmp/probed32" 1 0
+	ok pusdt list -j "$pid" test:hit
+	address=$(jq -r '.sites[0].address' "$tmp/stdout")
+	assertEquals "a nop" 90 "$(dd if="/proc/$pid/mem" bs=1 count=1 \
+		skip=$((address)) 2>/dev/null | od -An -tx1 | tr -d ' ')"
+}
+
+testErrors()
+{
+	fails 2 'cannot list /nonexistent: No such file' \
+		pusdt list /nonexistent
+	fails 2 'cannot list /etc/passwd: not an ELF file' \
+		pusdt list /etc/passwd
+	fails 2 'cannot list /: Is a directory' pusdt list /
+	mkfifo "$tmp/fifo"
+	fails 2 'not an ELF file' pusdt list "$tmp/fifo"
+	: >"$tmp/empty"
+	fails 2 'not an ELF file' pusdt list "$tmp/empty"
+	fails 2 'cannot list 4194304: No such process' pusdt list 4194304
+	fails 1 'nonexistent' pusdt list /nonexistent "$probed"
+	fails 64 'no PID and no file' pusdt list
+	fails 64 'one or the other' pusdt list --all 1
+	fails 64 'no subcommand' pusdt
+	fails 64 'no such subcommand' pusdt lists
+}
+
+# Cut anywhere, a file gives an error or what is left, and never a signal.
+testTruncatedFiles()
+{
+	size=$(wc -c <"$probed")
+	for part in 1 7 13 31 47 63 71 83 97; do
+		head -c $((size * part / 100)) "$probed" >"$tmp/cut"
+		run pusdt list -l "$tmp/cut"
+		assertTrue "$part%: status $status" "[ $status -le 2 ]"
+	done
+}
+
+testAllProcesses()
+{
+	needs_command jq || return 0
+	target probed 1 0
+	run pusdt list --all -j test:hit
+	assertEquals "$(stderr)" 0 "$status"
+	assertEquals "$pid" "$(jq -r "select(.pid == $pid) | .pid" \
+		"$tmp/stdout")"
+}
+
+. shunit2
