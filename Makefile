@@ -56,7 +56,7 @@ DWARF_LIBS = $(shell $(PKG_CONFIG) --libs libdwarf 2>/dev/null || echo -ldwarf)
 
 CPPFLAGS_ALL = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ikmod -Ilibctl \
 	-I$(O)/gen $(PKG_CFLAGS) $(DWARF_CFLAGS) \
-	-DLIBEXECDIR='"$(libexecdir)/ctltools"' $(CPPFLAGS)
+	-DLIBEXECDIR='"$(libexecdir)/ctltools"' $(BPF_FLAGS) $(CPPFLAGS)
 CFLAGS_ALL = $(CSTD) $(WARN) $(CFLAGS) $(SANFLAGS) -fPIC -fvisibility=hidden \
 	-pthread -MMD -MP
 LDFLAGS_ALL = $(LDFLAGS) $(SANFLAGS) -pthread
@@ -108,7 +108,7 @@ $(LIBA): $(LIB_OBJ)
 # library (proc.c, names) from the archive.
 $(O)/libexec/ctltools/ctlkeeper: $(KEEPER_OBJ) $(LIBA)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $(KEEPER_OBJ) $(LIBA) $(LIBS)
+	$(CC) $(LDFLAGS_ALL) -o $@ $(KEEPER_OBJ) $(LIBA) $(KEEPER_LIBS) $(LIBS)
 
 $(O)/bin/%: $(O)/obj/cmd/%.o $(COMMON_OBJ) $(LIBSO)
 	@mkdir -p $(@D)

@@ -253,6 +253,11 @@ struct ctl_lwpstatus {
 	char comm[16];
 };
 
+#define CTL_SOURCE_NONE 0 /* no ring                                        */
+#define CTL_SOURCE_PTRACE 1
+#define CTL_SOURCE_BPF 2
+#define CTL_SOURCE_MODULE 3
+
 struct ctl_status {
 	__u32 size;
 	__u32 version; /* CTL_ABI_VERSION                                    */
@@ -265,7 +270,7 @@ struct ctl_status {
 	__u32 nrings;   /* of these with a ring                              */
 	__s32 holder;   /* the keeper's pid; 0: the kernel module            */
 	__s32 tracer;   /* pid of the ptrace(2) tracer, when not the holder  */
-	__u32 reserved;
+	__u32 source;   /* CTL_SOURCE_*: what records system calls           */
 	__u64 modes; /* PR_FORK ..                                           */
 	__u64 start_time; /* field 22 of /proc/PID/stat, clock ticks         */
 	__u64 sigpend;    /* pending for the process                         */

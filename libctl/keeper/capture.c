@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "keeper.h"
+#include "source.h"
 
 static int table_index(unsigned abi, unsigned nr)
 {
@@ -31,6 +32,7 @@ int capture_upload(struct client *c, const unsigned char *p, size_t len)
 {
 	struct ctl_capture h;
 	struct capture *cap;
+	struct cover *cv;
 	int i, k;
 
 	memcpy(&h, p, sizeof(h));
@@ -60,6 +62,12 @@ int capture_upload(struct client *c, const unsigned char *p, size_t len)
 	if (!h.nop) {
 		free(cap);
 		c->captures[k] = NULL;
+	}
+	/* What BPF cannot do, ptrace can. */
+	if (c->source && source_program(c, k) < 0) {
+		source_close(c);
+		list_for_each(cv, &c->covers, by_client)
+			proc_retrace(cv->proc);
 	}
 	return 0;
 }

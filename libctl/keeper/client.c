@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "keeper.h"
+#include "source.h"
 
 struct list clients = { &clients, &clients };
 
@@ -210,10 +211,18 @@ static int set_regs(struct client *c, const struct ctl_message *m)
 	return err;
 }
 
+static bool source_forced(void)
+{
+	const char *want = getenv("CTL_EVENTS");
+
+	return want && !strcmp(want, "bpf");
+}
+
 static int set_record(struct client *c, const struct ctl_message *m)
 {
 	struct ctl_record r;
 	struct cover *cv;
+	int err = 0;
 
 	memcpy(&r, m->operand, sizeof(r));
 	if (!c->ring.user || r.reserved ||
@@ -221,6 +230,12 @@ static int set_record(struct client *c, const struct ctl_message *m)
 		return -EINVAL;
 	c->record = r;
 	cover_add(c, c->proc);
+	if (c->source)
+		source_select(c);
+	else if (r.events & (1U << CTL_REC_SYSCALL | 1U << CTL_REC_SYSENTRY))
+		err = source_open(c);
+	if (err && source_forced())
+		return -EOPNOTSUPP;
 	list_for_each(cv, &c->covers, by_client)
 		proc_retrace(cv->proc);
 	return 0;
@@ -622,6 +637,7 @@ static void do_request(struct client *c, const struct keep_req *q,
 	}
 	if (q->kind == KEEP_CONSUMED) {
 		record_flush(c);
+		source_drain(c, false);
 		return;
 	}
 	if (q->kind == KEEP_POLL) {

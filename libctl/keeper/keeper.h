@@ -13,6 +13,7 @@
  *   record.c   records and rings
  *   capture.c  capture programs
  *   status.c   struct ctl_status of what is held
+ *   source.c   system calls recorded by BPF instead (bpf/)
  *   guard.c    the guardian: undoes what a killed keeper leaves behind
  *   probe.c    breakpoints at probe sites
  *
@@ -83,6 +84,7 @@ struct proc {
 	int memfd; /* /proc/PID/mem, or -1; anew after exec */
 	bool root; /* the one the keeper was started for */
 	bool gone; /* reaped: every operation says ENOENT */
+	bool throttled; /* its threads park until there is room: source.c */
 	bool collect; /* for trace_collect() */
 	bool stopping; /* directed to stop as a whole: newborn threads too */
 	struct proc *from; /* a followed child: its parent, or NULL */
@@ -198,6 +200,7 @@ struct lwp {
 
 	struct repair repair;
 	struct list drafts;
+	struct list helds; /* source.c */
 	unsigned npending; /* its records in backlogs */
 };
 
@@ -239,6 +242,7 @@ struct client {
 	size_t batch_step; /* bytes of the message that waits */
 
 	struct ring ring;
+	struct source *source; /* BPF records its calls; NULL: ptrace does */
 	struct ctl_record record;
 	struct list covers;        /* struct cover: the processes recorded */
 	struct list backlog;       /* struct pending */
@@ -261,6 +265,9 @@ uint64_t now_ns(void); /* CLOCK_MONOTONIC */
 /* Have trace_timers() and client_timers() called at this time. */
 void keeper_timer(uint64_t when);
 
+/* In an epoll event's data: the pointer is a client's, its source is ready. */
+#define IO_SOURCE 1UL
+
 #define klog(...) ctl_log(CTL_LOG_DEBUG, __VA_ARGS__)
 
 /* -- trace.c ------------------------------------------------------------- */
@@ -272,6 +279,7 @@ void trace_collect(void);
 void trace_event(pid_t tid, int status);
 struct proc *proc_find(pid_t pid, uint64_t start);
 void proc_unref(struct proc *p);
+struct lwp *lwp_of(pid_t tid);
 struct lwp *proc_lwp(struct proc *p, pid_t tid);
 struct lwp *proc_representative(struct proc *p);
 void lwp_dstop(struct lwp *l);
@@ -288,6 +296,8 @@ int proc_run(struct proc *p, uint64_t flags);
 void proc_retrace(struct proc *p);
 /* Clear everything and run: PR_RLC, and exec of a set-id file. */
 void proc_release(struct proc *p);
+/* Interrupt and park every thread, or let them go on. */
+void proc_throttle(struct proc *p, bool on);
 /* Its last waiting record was stored (or given up). */
 void lwp_unpark(struct lwp *l);
 /* Its current signal changed while it is held. */
@@ -347,6 +357,10 @@ void record_signal(struct lwp *l, const siginfo_t *si, int flt, uint64_t pc);
 void record_fork(struct lwp *l, pid_t pid, pid_t tid, unsigned kind);
 void record_exec(struct lwp *l, pid_t old);
 void record_death(struct lwp *l, int status, bool last);
+/* A record of l (NULL: it is gone) that c's source has made. */
+void record_raw(struct client *c, struct lwp *l, const void *rec, unsigned len);
+/* n records were lost before they reached us. */
+void record_lost(struct client *c, uint64_t n);
 /* Store what waits, as far as there is room; runs threads so freed. */
 void record_flush(struct client *c);
 /* The thread is gone. */

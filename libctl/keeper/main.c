@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "keeper.h"
+#include "source.h"
 
 int epoll_fd = -1;
 char socket_path[108];
@@ -122,6 +123,9 @@ static void handle_io(void)
 			client_accept(listen_fd);
 		else if (ev[i].data.ptr == &timer_fd)
 			timer = true;
+		else if (ev[i].data.u64 & IO_SOURCE)
+			source_ready((void *)(uintptr_t)(ev[i].data.u64 &
+							 ~IO_SOURCE));
 		else
 			client_ready(ev[i].data.ptr);
 	}
@@ -131,6 +135,7 @@ static void handle_io(void)
 		b = client_timers(now_ns());
 		keeper_timer(a);
 		keeper_timer(b);
+		keeper_timer(source_timers(now_ns()));
 	}
 	clients_reap();
 }

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "keeper.h"
+#include "source.h"
 
 #define PAGE 4096U
 
@@ -243,7 +244,8 @@ static void ring_put(struct client *c, struct lwp *l, const void *rec,
 			w->len = len;
 			memcpy(w->buf, rec, len);
 			list_add_tail(&w->link, &c->backlog);
-			l->npending++;
+			if (l)
+				l->npending++;
 			__atomic_store_n(&r->info->blocked, 1,
 					 __ATOMIC_RELAXED);
 			atomic_thread_fence(memory_order_seq_cst);
@@ -253,6 +255,23 @@ static void ring_put(struct client *c, struct lwp *l, const void *rec,
 	}
 	r->unreported++;
 	__atomic_store_n(&r->info->lost, r->info->lost + 1, __ATOMIC_RELAXED);
+}
+
+void record_raw(struct client *c, struct lwp *l, const void *rec, unsigned len)
+{
+	if (c->dead || c->invalid || (c->tid && (!l || l->tid != c->tid) &&
+				      (!l || l->proc == c->proc)))
+		return;
+	/* BPF did not wait: its thread is not the one to be parked. */
+	ring_put(c, NULL, rec, len);
+}
+
+void record_lost(struct client *c, uint64_t n)
+{
+	struct ring *r = &c->ring;
+
+	r->unreported += n;
+	__atomic_store_n(&r->info->lost, r->info->lost + n, __ATOMIC_RELAXED);
 }
 
 void record_flush(struct client *c)
@@ -277,6 +296,16 @@ void record_flush(struct client *c)
 		ring_wake(c);
 }
 
+/* What BPF has recorded so far comes first. */
+static void drain_sources(struct proc *p)
+{
+	struct cover *cv;
+
+	list_for_each(cv, &p->covers, by_proc)
+		if (cv->client->source)
+			source_drain(cv->client, true);
+}
+
 void record_drop_client(struct client *c)
 {
 	struct pending *w, *wtmp;
@@ -292,6 +321,7 @@ void record_drop_client(struct client *c)
 					free(d->buf);
 					free(d);
 				}
+	source_close(c);
 	list_for_each_safe(cv, cvtmp, &c->covers, by_client)
 		cover_free(cv);
 	list_for_each_safe(w, wtmp, &c->backlog, link) {
@@ -313,6 +343,7 @@ void record_forget(struct lwp *l)
 		free(d->buf);
 		free(d);
 	}
+	source_forget(l);
 	if (!l->npending)
 		return;
 	list_for_each(c, &clients, link)
@@ -337,10 +368,14 @@ void cover_add(struct client *c, struct proc *p)
 	cv->proc = p;
 	list_add_tail(&cv->by_client, &c->covers);
 	list_add_tail(&cv->by_proc, &p->covers);
+	if (c->source)
+		source_add(c, p);
 }
 
 void cover_free(struct cover *cv)
 {
+	if (cv->client->source)
+		source_remove(cv->client, cv->proc);
 	list_del(&cv->by_client);
 	list_del(&cv->by_proc);
 	free(cv);
@@ -355,12 +390,19 @@ static bool covers(const struct cover *cv, const struct lwp *l, unsigned type)
 	       (!c->tid || c->tid == l->tid || c->proc != cv->proc);
 }
 
+static bool by_bpf(const struct client *c, unsigned type)
+{
+	return c->source &&
+	       (type == CTL_REC_SYSCALL || type == CTL_REC_SYSENTRY);
+}
+
 bool proc_records(struct proc *p, unsigned type)
 {
 	struct cover *cv;
 
 	list_for_each(cv, &p->covers, by_proc)
-		if (cv->client->record.events >> type & 1)
+		if ((cv->client->record.events >> type & 1) &&
+		    !by_bpf(cv->client, type))
 			return true;
 	return false;
 }
@@ -439,7 +481,7 @@ void record_entry(struct lwp *l)
 	list_for_each(cv, &l->proc->covers, by_proc) {
 		struct client *c = cv->client;
 
-		if (!(covers(cv, l, CTL_REC_SYSCALL) ||
+		if (c->source || !(covers(cv, l, CTL_REC_SYSCALL) ||
 		      covers(cv, l, CTL_REC_SYSENTRY)) ||
 		    !selects(c, l))
 			continue;
@@ -471,6 +513,9 @@ void record_exit(struct lwp *l, int64_t ret, unsigned flags)
 
 		if (!covers(cv, l, CTL_REC_SYSCALL) || !selects(c, l))
 			continue;
+		/* A call that was aborted never reaches BPF. */
+		if (c->source && !(flags & CTL_RECF_ABORTED))
+			continue;
 		d = draft_of(l, c);
 		if (!d)
 			continue;
@@ -500,6 +545,7 @@ void record_signal(struct lwp *l, const siginfo_t *si, int flt, uint64_t pc)
 	uint64_t bit = flt ? CTL_FLTBIT(flt) : CTL_SIGBIT(si->si_signo);
 	struct cover *cv;
 
+	drain_sources(l->proc);
 	fill_header(&r.h, l, type, sizeof(r), now_ns());
 	memcpy(r.info, si, sizeof(r.info));
 	list_for_each(cv, &l->proc->covers, by_proc) {
@@ -516,6 +562,7 @@ void record_fork(struct lwp *l, pid_t pid, pid_t tid, unsigned kind)
 				  .child_tid = tid,
 				  .kind = kind };
 
+	drain_sources(l->proc);
 	fill_header(&r.h, l, CTL_REC_FORK, sizeof(r), now_ns());
 	put_all(l, &r);
 }
@@ -529,6 +576,7 @@ void record_exec(struct lwp *l, pid_t old)
 	char link[64];
 	ssize_t n;
 
+	drain_sources(l->proc);
 	snprintf(link, sizeof(link), "/proc/%d/exe", l->proc->pid);
 	n = readlink(link, x.path, sizeof(x.path) - 1);
 	x.r.pathlen = n > 0 ? n + 1 : 0;
@@ -560,7 +608,11 @@ unsigned record_probe(struct lwp *l, struct client *owner,
 void record_death(struct lwp *l, int status, bool last)
 {
 	struct ctl_rec_exit r = { .status = status, .process = last };
+	struct cover *cv;
 
+	list_for_each(cv, &l->proc->covers, by_proc)
+		if (cv->client->source)
+			source_death(cv->client, l);
 	fill_header(&r.h, l, CTL_REC_EXIT, sizeof(r), now_ns());
 	put_all(l, &r);
 }

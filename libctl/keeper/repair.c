@@ -43,6 +43,7 @@
 #include <unistd.h>
 
 #include "keeper.h"
+#include "source.h"
 
 enum timeout_kind {
 	T_NONE,   /* waits for ever */
@@ -388,6 +389,7 @@ static void rewind_call(struct lwp *l, struct ctl_regs *r,
 	struct repair *k = &l->repair;
 	uint64_t arg[6], timeout, now = now_ns();
 
+	source_hold(l);
 	args_of(r, abi, arg);
 	if (!(k->watching && k->deadline && same_call(k, r, arg))) {
 		timeout = timeout_of(l, row, arg);

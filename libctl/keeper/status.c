@@ -109,6 +109,8 @@ void status_fill(struct client *c, struct ctl_status *st)
 			st->nhandles++;
 			st->nrings += o->ring.user != NULL;
 		}
+	if (c->ring.user)
+		st->source = c->source ? CTL_SOURCE_BPF : CTL_SOURCE_PTRACE;
 	if (ctl_proc_info(p->pid, 0, &pi) == 0) {
 		st->ppid = pi.ppid;
 		st->sigpend = pi.shdpend;

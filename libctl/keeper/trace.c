@@ -38,6 +38,7 @@
 #include <unistd.h>
 
 #include "keeper.h"
+#include "source.h"
 
 #ifndef PTRACE_EVENT_STOP
 #define PTRACE_EVENT_STOP 128
@@ -100,6 +101,7 @@ static struct lwp *lwp_new(struct proc *p, pid_t tid)
 	l->tid = tid;
 	l->guard = -1;
 	list_init(&l->drafts);
+	list_init(&l->helds);
 	list_add_tail(&l->hash, bucket(tid));
 	list_add_tail(&l->link, &p->lwps);
 	p->nlwp++;
@@ -166,6 +168,11 @@ void proc_unref(struct proc *p)
 		close(p->pidfd);
 	list_del(&p->link);
 	free(p);
+}
+
+struct lwp *lwp_of(pid_t tid)
+{
+	return lwp_find(tid);
 }
 
 struct lwp *proc_lwp(struct proc *p, pid_t tid)
@@ -328,7 +335,7 @@ static void lwp_resume(struct lwp *l)
 		     l->repair.rewound || l->aborted;
 	int request, sig = 0;
 
-	if (l->npending) {
+	if (l->npending || (l->proc->throttled && !l->vforking)) {
 		l->state = LWP_PARKED;
 		lwp_guard(l);
 		return;
@@ -365,6 +372,20 @@ void lwp_unpark(struct lwp *l)
 {
 	if (l->state == LWP_PARKED)
 		settle(l);
+}
+
+void proc_throttle(struct proc *p, bool on)
+{
+	struct lwp *l;
+
+	if (p->throttled == on)
+		return;
+	p->throttled = on;
+	list_for_each(l, &p->lwps, link)
+		if (on && l->state == LWP_RUNNING)
+			lwp_interrupt(l);
+		else if (!on && !l->npending)
+			lwp_unpark(l);
 }
 
 void lwp_interrupt(struct lwp *l)
@@ -914,6 +935,11 @@ static void on_exec(struct lwp *l)
 		struct lwp *caller = proc_lwp(p, old);
 
 		if (caller) {
+			struct cover *cv;
+
+			list_for_each(cv, &p->covers, by_proc)
+				if (cv->client->source)
+					source_rename(cv->client, old, l->tid);
 			lwp_free(l);
 			list_del(&caller->hash);
 			caller->tid = p->pid;
@@ -1037,6 +1063,8 @@ static void on_signal(struct lwp *l, int sig)
 		flt = ctl_fault_of(sig, l->info.si_code);
 	}
 	repair_signal(l, sig);
+	if (!l->repair.rewound && !ignored_by_nature(sig))
+		source_unhold(l);
 	if (l->hidden && !l->repair.rewound && !ignored_by_nature(sig)) {
 		/* The call we meant to hide was interrupted in earnest. */
 		record_exit(l, l->ret, 0);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* shared.h - what the BPF programs and the keeper (bpf.c) share. */
+#ifndef CTL_BPF_SHARED_H
+#define CTL_BPF_SHARED_H
+
+#define SRC_RING_BYTES (32U << 20)
+#define SRC_PROGRAMS (2 * CTL_SYSSET_BITS) /* native, then compat */
+#define SRC_DATA 8192U /* captures of one record; a power of two */
+#define SRC_VECTOR 64  /* strings of a vector */
+#define SRC_IOVECS 16  /* iovecs whose data is copied */
+
+struct src_program {
+	__u32 nop;
+	__u32 pad;
+	struct ctl_capop op[CTL_CAP_OPS];
+};
+
+/* A thread: the call it is in. */
+struct src_slot {
+	__u32 active; /* rec is of a call that goes on */
+	__u32 seen;   /* an entry was seen: an exit without one is no news */
+	__u32 used, ncap;
+	__u32 retry; /* operations that have to be tried again at exit */
+	__u32 limit; /* of the operation being carried out */
+	__u64 arg[8]; /* 6, in a form that the verifier can index */
+	struct ctl_rec_syscall rec;
+	__u8 data[2 * SRC_DATA];
+};
+
+#endif

@@ -1,0 +1,686 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * source.bpf.c - system calls recorded by the kernel itself.
+ *
+ * Two programs on the raw tracepoints sys_enter and sys_exit, which every call
+ * of every process passes.  Those of processes that the keeper has put into
+ * "tasks" are recorded: the entry notes the arguments in the thread's slot and
+ * carries out the entry part of the call's capture program, the exit completes
+ * the record and puts it into the ring, in the format of dtrace_ctl.h, ready to
+ * be handed on.  The target is never stopped.
+ *
+ * Nothing here waits.  A page that is not in memory cannot be read at entry:
+ * it is tried again at exit, when the call itself has brought it in
+ * (CTL_CAPF_LATE).
+ *
+ * There is one instance of this for each handle that records (bpf.c).
+ */
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#include <dtrace_ctl.h>
+
+#include "shared.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* What is used of the kernel's types; offsets come from its BTF (CO-RE). */
+struct thread_info {
+	__u32 status;
+} __attribute__((preserve_access_index));
+struct task_struct {
+	struct thread_info thread_info;
+} __attribute__((preserve_access_index));
+#define TS_COMPAT 2
+
+/* uapi: struct pt_regs of x86-64 is what the tracepoint points to. */
+struct regs {
+	__u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+	__u64 orig_ax, ip, cs, flags, sp, ss;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u8);
+} tasks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct src_slot);
+} slots SEC(".maps");
+
+/* What a new slot is copied from: it is too large for the stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct src_slot);
+} blank SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SRC_PROGRAMS);
+	__type(key, __u32);
+	__type(value, struct src_program);
+} programs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, SRC_RING_BYTES);
+} ring SEC(".maps");
+
+/* Set by the keeper. */
+struct ctl_sysset calls;
+__u64 wake_mark = 1; /* bytes in the ring at which the keeper is woken */
+__u32 want_entry, want_exit;
+/* Set here. */
+__u64 lost;
+__u32 full; /* the ring was three quarters full; cleared by the keeper */
+
+/* Hide a value's range from the compiler, which would drop the mask that the
+ * verifier wants to see. */
+#define HIDE(v) __asm__ volatile("" : "+r"(v))
+
+static bool selected(int abi, __u32 nr)
+{
+	__u32 n = nr >= CTL_SYSSET_BITS ? CTL_SYSSET_BITS - 1 : nr, i = n / 64;
+
+	HIDE(i);
+	i &= 7;
+	return (abi == CTL_ABI_COMPAT ? calls.compat[i] : calls.native[i]) >>
+		       (n % 64) & 1;
+}
+
+static int abi_of_task(__u64 nr)
+{
+	struct task_struct *t = (void *)bpf_get_current_task();
+
+	if (BPF_CORE_READ(t, thread_info.status) & TS_COMPAT)
+		return CTL_ABI_COMPAT;
+	return nr & 0x40000000 ? CTL_ABI_X32 : CTL_ABI_NATIVE;
+}
+
+static void copy_args(struct src_slot *s, const struct regs *g, int abi)
+{
+	__u64 *arg = s->arg;
+
+	if (abi == CTL_ABI_COMPAT) {
+		arg[0] = (__u32)g->bx;
+		arg[1] = (__u32)g->cx;
+		arg[2] = (__u32)g->dx;
+		arg[3] = (__u32)g->si;
+		arg[4] = (__u32)g->di;
+		arg[5] = (__u32)g->bp;
+	} else {
+		arg[0] = g->di;
+		arg[1] = g->si;
+		arg[2] = g->dx;
+		arg[3] = g->r10;
+		arg[4] = g->r8;
+		arg[5] = g->r9;
+	}
+	__builtin_memcpy(s->rec.arg, arg, sizeof(s->rec.arg));
+}
+
+static void emit(struct src_slot *s, __u32 type)
+{
+	__u32 len = s->used;
+	__u64 flags = BPF_RB_NO_WAKEUP, avail;
+
+	len = (len + 7) & ~7U;
+	s->rec.h.len = sizeof(s->rec) + len;
+	s->rec.h.type = type;
+	s->rec.ncap = s->ncap;
+	avail = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+	if (avail >= wake_mark)
+		flags = BPF_RB_FORCE_WAKEUP;
+	if (avail >= SRC_RING_BYTES / 4 * 3)
+		full = 1;
+	if (bpf_ringbuf_output(&ring, &s->rec,
+			       sizeof(s->rec) + (len & (2 * SRC_DATA - 1)),
+			       flags) < 0)
+		__sync_fetch_and_add(&lost, 1);
+}
+
+/* -- captures --------------------------------------------------------------
+ *
+ * A capture's bytes go to data[used ..], behind its struct ctl_cap at data[cap].
+ * Offsets and lengths are masked to SRC_DATA, half of what data has: that is
+ * how the verifier knows that they lie inside.  The functions without "static"
+ * are verified once each instead of once a call; they get numbers only, and
+ * find the slot again.
+ */
+
+#define MASK (SRC_DATA - 1)
+#define BOUND(v)               \
+	({                     \
+		__u32 v_ = v;  \
+		HIDE(v_);      \
+		v_ & MASK;     \
+	})
+
+static __u32 room(const struct src_slot *s)
+{
+	return MASK - (s->used & MASK);
+}
+
+static struct ctl_cap *cap_at(struct src_slot *s, __u32 cap)
+{
+	return (void *)&s->data[BOUND(cap)];
+}
+
+/* Copy n bytes; as many as there are up to a page that is not there. */
+__attribute__((noinline)) int take(__u32 tid, __u32 cap, __u64 addr, __u64 want)
+{
+	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
+	__u32 n = want, first, at;
+	struct ctl_cap *c;
+
+	if (!s)
+		return 0;
+	c = cap_at(s, cap);
+	at = BOUND(s->used);
+	if (want > room(s)) {
+		n = room(s);
+		c->flags |= CTL_CAPF_CUT;
+	}
+	n = BOUND(n);
+	if (!n)
+		return 0;
+	if (bpf_probe_read_user(&s->data[at], n, (void *)addr) < 0) {
+		c->flags |= CTL_CAPF_FAULT;
+		first = 4096 - (addr & 4095);
+		if (first >= n)
+			return 0;
+		n = BOUND(first);
+		if (bpf_probe_read_user(&s->data[at], n, (void *)addr) < 0)
+			return 0;
+	}
+	s->used += n;
+	c->len += n;
+	return n;
+}
+
+/* A string with its NUL; 1: whole. */
+__attribute__((noinline)) int take_string(__u32 tid, __u32 cap, __u64 addr,
+					  __u32 limit)
+{
+	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
+	struct ctl_cap *c;
+	__u32 at, n = limit;
+	char last = 0;
+	long got;
+
+	if (!s)
+		return 0;
+	c = cap_at(s, cap);
+	at = BOUND(s->used);
+	if (n > room(s))
+		n = room(s);
+	n = BOUND(n);
+	if (!n) {
+		c->flags |= CTL_CAPF_CUT;
+		return 0;
+	}
+	got = bpf_probe_read_user_str(&s->data[at], n, (void *)addr);
+	if (got <= 0) {
+		c->flags |= CTL_CAPF_FAULT;
+		return 0;
+	}
+	s->used += got;
+	c->len += got;
+	if (got < n)
+		return 1;
+	/* It ends with a NUL in any case: was there one? */
+	if (bpf_probe_read_user(&last, 1, (void *)(addr + n - 1)) < 0 || !last)
+		return 1;
+	s->data[(at + n - 1) & (2 * SRC_DATA - 1)] = last;
+	c->flags |= CTL_CAPF_CUT;
+	return 0;
+}
+
+static bool pointer(__u64 addr, bool narrow, __u64 *v)
+{
+	__u32 v32 = 0;
+	long r;
+
+	*v = 0;
+	if (!narrow)
+		return bpf_probe_read_user(v, 8, (void *)addr) == 0;
+	r = bpf_probe_read_user(&v32, 4, (void *)addr);
+	*v = v32;
+	return r == 0;
+}
+
+/* The string that the pointer at addr points to; 1: there may be another. */
+__attribute__((noinline)) int vector_step(__u32 tid, __u32 cap, __u64 addr,
+					  __u32 limit, __u32 more)
+{
+	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
+	struct ctl_cap *c;
+	__u64 ptr;
+
+	if (!s)
+		return 0;
+	c = cap_at(s, cap);
+	if (!pointer(addr, s->rec.abi == CTL_ABI_COMPAT, &ptr)) {
+		c->flags |= CTL_CAPF_FAULT;
+		return 0;
+	}
+	if (!ptr)
+		return 0;
+	if (!more || c->len >= limit) {
+		c->flags |= CTL_CAPF_CUT;
+		return 0;
+	}
+	return take_string(tid, cap, ptr, limit - c->len) == 1;
+}
+
+__attribute__((noinline)) int take_vector(__u32 tid, __u32 cap, __u64 addr,
+					  __u32 count, __u32 limit)
+{
+	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
+	__u32 w, i;
+
+	if (!s)
+		return 0;
+	w = s->rec.abi == CTL_ABI_COMPAT ? 4 : 8;
+	if (!count || count > SRC_VECTOR)
+		count = SRC_VECTOR;
+	for (i = 0; i < SRC_VECTOR + 1; i++)
+		/* i < count, without a branch for the verifier to follow. */
+		if (vector_step(tid, cap, addr + i * w, limit,
+				(i - count) >> 31) != 1)
+			return 0;
+	return 0;
+}
+
+/* What the iovec at addr points to, at most total; -1: no further. */
+__attribute__((noinline)) int iov_step(__u32 tid, __u32 cap, __u64 addr,
+				       __u32 total)
+{
+	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
+	struct ctl_cap *c;
+	__u64 base, len;
+	bool narrow;
+
+	if (!s)
+		return -1;
+	c = cap_at(s, cap);
+	narrow = s->rec.abi == CTL_ABI_COMPAT;
+	if (!pointer(addr, narrow, &base) ||
+	    !pointer(addr + (narrow ? 4 : 8), narrow, &len)) {
+		c->flags |= CTL_CAPF_FAULT;
+		return -1;
+	}
+	if (len > total)
+		len = total;
+	if (len && take(tid, cap, base, len) != len)
+		return -1;
+	return len;
+}
+
+__attribute__((noinline)) int take_iovdata(__u32 tid, __u32 cap, __u64 addr,
+					   __u64 count, __u64 total)
+{
+	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
+	__u32 w, left;
+	int i, n;
+
+	if (!s)
+		return 0;
+	w = s->rec.abi == CTL_ABI_COMPAT ? 8 : 16;
+	left = total;
+	if (total > s->limit) {
+		left = s->limit;
+		cap_at(s, cap)->flags |= CTL_CAPF_CUT;
+	}
+	for (i = 0; i < SRC_IOVECS; i++) {
+		if (i >= count || !left)
+			return 0;
+		n = iov_step(tid, cap, addr + i * w, left);
+		if (n < 0)
+			return 0;
+		left -= n;
+	}
+	if (i < count && left)
+		cap_at(s, cap)->flags |= CTL_CAPF_CUT;
+	return 0;
+}
+
+static __u32 pad8(struct src_slot *s, struct ctl_cap *c, __u32 before)
+{
+	__u32 got = c->len - before, n = -c->len & 7;
+
+	s->used += n;
+	c->len += n;
+	return got;
+}
+
+__attribute__((noinline)) int take_msghdr(__u32 tid, __u32 cap, __u64 addr,
+					  __u64 total)
+{
+	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
+	struct ctl_cap_msg m = {};
+	struct {
+		__u64 name;
+		__u32 namelen, pad;
+		__u64 iov, niov, control, controllen;
+		__u32 flags, pad2;
+	} h = {};
+	struct {
+		__u32 name, namelen, iov, niov, control, controllen, flags;
+	} h32 = {};
+	struct ctl_cap *c;
+	__u32 at, before;
+	bool narrow;
+
+	if (!s)
+		return 0;
+	c = cap_at(s, cap);
+	at = BOUND(s->used);
+	narrow = s->rec.abi == CTL_ABI_COMPAT;
+	if (room(s) < sizeof(m) + 64) {
+		c->flags |= CTL_CAPF_CUT;
+		return 0;
+	}
+	if (narrow) {
+		if (bpf_probe_read_user(&h32, sizeof(h32), (void *)addr) < 0)
+			goto fault;
+		m.name = h32.name;
+		m.namelen = h32.namelen;
+		m.iov = h32.iov;
+		m.niov = h32.niov;
+		m.control = h32.control;
+		m.controllen = h32.controllen;
+		m.flags = h32.flags;
+	} else {
+		if (bpf_probe_read_user(&h, 52, (void *)addr) < 0)
+			goto fault;
+		m.name = h.name;
+		m.namelen = h.namelen;
+		m.iov = h.iov;
+		m.niov = h.niov > 1024 ? 1024 : h.niov;
+		m.control = h.control;
+		m.controllen = h.controllen > 0xffffffffU ? 0xffffffffU :
+							     h.controllen;
+		m.flags = h.flags;
+	}
+	s->used += sizeof(m);
+	c->len += sizeof(m);
+	if (m.name && m.namelen) {
+		before = c->len;
+		take(tid, cap, m.name, m.namelen < 128 ? m.namelen : 128);
+		m.got_name = pad8(s, c, before);
+	}
+	if (m.iov && m.niov) {
+		before = c->len;
+		take(tid, cap, m.iov,
+		     (m.niov < 64 ? m.niov : 64) * (narrow ? 8 : 16));
+		m.got_iov = pad8(s, c, before);
+	}
+	if (m.control && m.controllen) {
+		before = c->len;
+		take(tid, cap, m.control,
+		     m.controllen < 1024 ? m.controllen : 1024);
+		m.got_control = pad8(s, c, before);
+	}
+	if (m.iov && m.niov) {
+		before = c->len;
+		take_iovdata(tid, cap, m.iov, m.niov, total);
+		m.got_data = pad8(s, c, before);
+	}
+	__builtin_memcpy(&s->data[at], &m, sizeof(m));
+	return 0;
+fault:
+	c->flags |= CTL_CAPF_FAULT;
+	return 0;
+}
+
+static void run_op(struct src_slot *s, __u32 tid, __u32 cap,
+		   const struct ctl_capop *op, bool at_exit)
+{
+	__u64 addr = s->arg[op->arg & 7];
+	__u64 count = s->arg[op->len & 7];
+	__u64 done = at_exit && s->rec.ret >= 0 ? s->rec.ret : ~0ULL;
+	__u32 unit = op->unit ? op->unit : 1, n32 = 0, limit = op->limit;
+	struct ctl_cap *c = cap_at(s, cap);
+
+	s->limit = limit;
+	switch (op->op) {
+	case CTL_CAP_STR:
+		take_string(tid, cap, addr, limit);
+		return;
+	case CTL_CAP_VEC:
+		take_vector(tid, cap, addr, op->unit, limit);
+		return;
+	case CTL_CAP_MSG:
+		take_msghdr(tid, cap, addr, done);
+		return;
+	case CTL_CAP_IOVDATA:
+		take_iovdata(tid, cap, addr, count, done);
+		return;
+	case CTL_CAP_MEM:
+		count = limit;
+		unit = 1;
+		break;
+	case CTL_CAP_RET:
+		if (s->rec.ret < 0)
+			return;
+		count = s->rec.ret;
+		break;
+	case CTL_CAP_BUFP:
+		if (bpf_probe_read_user(&n32, 4, (void *)count) < 0) {
+			c->flags |= CTL_CAPF_FAULT;
+			return;
+		}
+		count = n32;
+		unit = 1;
+		break;
+	case CTL_CAP_IOV:
+		unit = s->rec.abi == CTL_ABI_COMPAT ? 8 : 16;
+		if (count > 64) {
+			count = 64;
+			c->flags |= CTL_CAPF_CUT;
+		}
+		break;
+	}
+	if (count > limit / unit) {
+		if (count > limit || count * unit > limit)
+			c->flags |= CTL_CAPF_CUT;
+		count = limit / unit;
+	}
+	take(tid, cap, addr, count * unit);
+}
+
+/* Operation i of the call's program. */
+__attribute__((noinline)) int run_one(__u32 tid, __u32 k, __u32 i,
+				      __u32 at_exit)
+{
+	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
+	const struct src_program *p = bpf_map_lookup_elem(&programs, &k);
+	const struct ctl_capop *op;
+	struct ctl_cap *c;
+	__u32 at;
+	bool late;
+
+	if (!s || !p || i >= p->nop)
+		return 0;
+	HIDE(i);
+	op = &p->op[i & (CTL_CAP_OPS - 1)];
+	late = at_exit && (s->retry >> i & 1);
+	if ((op->when == CTL_AT_EXIT) != !!at_exit && !late)
+		return 0;
+	if (at_exit && !late && s->rec.ret < 0 &&
+	    !(op->flags & CTL_CAPOP_ONERR))
+		return 0;
+	if (!s->arg[op->arg & 7])
+		return 0;
+	at = BOUND((s->used + 7) & ~7U);
+	s->used = at;
+	if (room(s) < sizeof(*c) + 8)
+		return 0;
+	c = cap_at(s, at);
+	c->op = op->op;
+	c->arg = op->arg;
+	c->when = op->when;
+	c->flags = late ? CTL_CAPF_LATE : 0;
+	c->len = 0;
+	s->used = at + sizeof(*c);
+	run_op(s, tid, at, op, at_exit);
+	if ((c->flags & CTL_CAPF_FAULT) && !at_exit) {
+		/* Not in memory yet?  Again at exit. */
+		s->retry |= 1 << i;
+		s->used = at;
+		return 0;
+	}
+	s->ncap++;
+	s->used = (s->used + 7) & ~7U;
+	return 0;
+}
+
+static void run_program(struct src_slot *s, __u32 tid, bool at_exit)
+{
+	__u32 k = (s->rec.abi == CTL_ABI_COMPAT ? CTL_SYSSET_BITS : 0) +
+		  s->rec.nr;
+	const struct src_program *p;
+	__u32 i;
+
+	if (s->rec.nr >= CTL_SYSSET_BITS)
+		return;
+	p = bpf_map_lookup_elem(&programs, &k);
+	if (!p)
+		return;
+	for (i = 0; i < CTL_CAP_OPS; i++) {
+		if (i >= p->nop)
+			return;
+		run_one(tid, k, i, at_exit);
+	}
+}
+
+/* -- the programs --------------------------------------------------------- */
+
+static struct src_slot *slot_of(__u32 tid)
+{
+	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid), *b;
+	__u32 zero = 0;
+
+	if (s)
+		return s;
+	b = bpf_map_lookup_elem(&blank, &zero);
+	if (!b)
+		return NULL;
+	bpf_map_update_elem(&slots, &tid, b, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&slots, &tid);
+}
+
+static void begin(struct src_slot *s, __u64 id, __u32 nr, int abi,
+		  const struct regs *g, __u32 flags)
+{
+	s->used = s->ncap = s->retry = 0;
+	s->rec.h.flags = flags;
+	s->rec.h.pid = id >> 32;
+	s->rec.h.tid = id;
+	s->rec.h.time = bpf_ktime_get_ns();
+	s->rec.nr = nr;
+	s->rec.abi = abi;
+	copy_args(s, g, abi);
+	s->rec.ret = 0;
+	s->rec.elapsed = 0;
+}
+
+SEC("raw_tp/sys_enter")
+int enter(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32, nr = ctx->args[1];
+	struct src_slot *s;
+	struct regs g;
+	int abi;
+
+	if (!bpf_map_lookup_elem(&tasks, &tgid))
+		return 0;
+	abi = abi_of_task(nr);
+	s = slot_of(id);
+	if (!s) {
+		__sync_fetch_and_add(&lost, 1);
+		return 0;
+	}
+	s->active = 0;
+	s->seen = 1;
+	if (!selected(abi, nr))
+		return 0;
+	if (bpf_probe_read_kernel(&g, sizeof(g), (void *)ctx->args[0]) < 0)
+		return 0;
+	begin(s, id, nr, abi, &g, 0);
+	run_program(s, id, false);
+	if (want_entry)
+		emit(s, CTL_REC_SYSENTRY);
+	if (abi == CTL_ABI_COMPAT ? nr == 1 || nr == 252 :
+				    nr == 60 || nr == 231) {
+		/* exit, exit_group */
+		s->rec.h.flags |= CTL_RECF_NORETURN;
+		if (want_exit)
+			emit(s, CTL_REC_SYSCALL);
+		return 0;
+	}
+	s->active = 1;
+	return 0;
+}
+
+static bool makes_tasks(int abi, __u32 nr)
+{
+	if (abi == CTL_ABI_COMPAT)
+		return nr == 2 || nr == 190 || nr == 120 || nr == 435;
+	return nr == 56 || nr == 57 || nr == 58 || nr == 435;
+}
+
+SEC("raw_tp/sys_exit")
+int leave(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32, tid = id;
+	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
+	struct regs g;
+	int abi;
+
+	if (!s || !s->seen) {
+		/* It was in the call when we came, or it was just born. */
+		if (!bpf_map_lookup_elem(&tasks, &tgid))
+			return 0;
+		if (bpf_probe_read_kernel(&g, sizeof(g),
+					  (void *)ctx->args[0]) < 0)
+			return 0;
+		abi = abi_of_task(g.orig_ax);
+		if ((__s64)g.orig_ax < 0 ||
+		    (makes_tasks(abi, g.orig_ax) && !ctx->args[1]) ||
+		    !selected(abi, g.orig_ax))
+			return 0;
+		s = slot_of(tid);
+		if (!s)
+			return 0;
+		s->seen = 1;
+		begin(s, id, g.orig_ax, abi, &g, CTL_RECF_NOENTRY);
+		s->active = 1;
+	}
+	if (!s->active)
+		return 0;
+	s->active = 0;
+	if (!want_exit)
+		return 0;
+	s->rec.ret = ctx->args[1];
+	s->rec.elapsed = bpf_ktime_get_ns() - s->rec.h.time;
+	run_program(s, tid, true);
+	emit(s, CTL_REC_SYSCALL);
+	return 0;
+}

@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * source.c - system calls recorded by BPF: the keeper's side of
+ * bpf/source.bpf.c.
+ *
+ * A stop for ptrace costs two switches to the tracer and back for each end of
+ * each call.  Where BPF may be used (root, or CAP_BPF and CAP_PERFMON), a
+ * handle's calls are recorded without any: the programs fill a ring of their
+ * own, and the keeper hands the records on to the handle's ring from time to
+ * time.  Everything else - forks, signals, exec, exits, stops - comes by
+ * ptrace as before, so the two have to be put in order: whatever was recorded
+ * before a ptrace event is handed on before that event's record.
+ *
+ * Lossless (P6): BPF cannot wait.  When its ring is three quarters full the
+ * target's threads are interrupted and parked until it is empty.  What is lost
+ * all the same is counted.
+ *
+ * A call that a stop interrupts ends (-ERESTART*, or -EINTR: repair.c) and is
+ * made again.  The first end is held back and becomes one with the second.
+ */
+#ifdef HAVE_BPF
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "source.h"
+
+#include "bpf/shared.h"
+#include "source.skel.h"
+
+/* While records come: how full the ring gets before we are woken, and how
+ * long they lie there at most. */
+#define MARK_BYTES (512U << 10)
+#define FLUSH_NS 20000000ULL
+
+struct source {
+	struct source_bpf *skel;
+	struct ring_buffer *ring;
+	struct client *client;
+	uint64_t lost;  /* of skel's count, told to the client */
+	uint64_t next;  /* the next look, 0: asleep until woken */
+	uint64_t count; /* records handed on since the last look */
+	bool all;       /* the drain is source_drain(c, true) */
+	pid_t hold;     /* its -EINTR is ours */
+};
+
+/* -- may it be used? ------------------------------------------------------ */
+
+static bool has_caps(void)
+{
+	unsigned long long caps = 0;
+	char line[256];
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "CapEff: %llx", &caps) == 1)
+			break;
+	if (f)
+		fclose(f);
+	/* CAP_SYS_ADMIN, or CAP_PERFMON and CAP_BPF */
+	return (caps >> 21 & 1) || ((caps >> 38 & 1) && (caps >> 39 & 1));
+}
+
+/* BPF tells process numbers of the first namespace only. */
+static bool first_pid_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) == 0 &&
+	       st.st_ino == 0xeffffffcU; /* PROC_PID_INIT_INO */
+}
+
+static int allowed(void)
+{
+	const char *want = getenv("CTL_EVENTS");
+
+	if (want && !strcmp(want, "ptrace"))
+		return -EPERM;
+	if (!has_caps() || !first_pid_namespace())
+		return -EPERM;
+	return 0;
+}
+
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char text[256];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	if (level == LIBBPF_WARN)
+		klog("bpf: %s", text);
+	return 0;
+}
+
+/* -- handing on ----------------------------------------------------------- */
+
+static bool restarts(int64_t ret)
+{
+	return ret == -512 || ret == -513 || ret == -514 || ret == -516;
+}
+
+/* The end of a call that is to be made again, for one client. */
+struct held {
+	struct list link; /* lwp->helds */
+	struct client *client;
+	struct ctl_rec_syscall rec; /* and its captures */
+};
+
+static struct held *held_of(struct lwp *l, const struct client *c)
+{
+	struct held *h;
+
+	list_for_each(h, &l->helds, link)
+		if (h->client == c)
+			return h;
+	return NULL;
+}
+
+static void held_free(struct held *h)
+{
+	if (!h)
+		return;
+	list_del(&h->link);
+	free(h);
+}
+
+static void held_put(struct client *c, struct lwp *l)
+{
+	struct held *h = held_of(l, c);
+
+	if (!h)
+		return;
+	record_raw(c, l, &h->rec, h->rec.h.len);
+	held_free(h);
+}
+
+static bool held_set(struct client *c, struct lwp *l,
+		     const struct ctl_rec_syscall *r)
+{
+	struct held *h;
+
+	h = malloc(sizeof(*h) - sizeof(h->rec) + r->h.len);
+	if (!h)
+		return false;
+	h->client = c;
+	memcpy(&h->rec, r, r->h.len);
+	list_add_tail(&h->link, &l->helds);
+	return true;
+}
+
+static bool is_restart(const struct ctl_rec_syscall *r)
+{
+	return r->nr == (r->abi == CTL_ABI_COMPAT ? 0U : 219U);
+}
+
+static bool continues(const struct ctl_rec_syscall *first,
+		      const struct ctl_rec_syscall *r)
+{
+	return r->abi == first->abi && (r->nr == first->nr || is_restart(r));
+}
+
+/* One record of the two: which of them it is. */
+static struct ctl_rec_syscall *join(struct ctl_rec_syscall *first,
+				    struct ctl_rec_syscall *r)
+{
+	uint64_t end = r->h.time + r->elapsed;
+
+	if (is_restart(r)) {
+		first->ret = r->ret;
+		first->elapsed = end - first->h.time;
+		return first; /* with what was captured at its entry */
+	}
+	r->h.time = first->h.time;
+	r->elapsed = end - first->h.time;
+	return r;
+}
+
+static int on_record(void *ctx, void *data, size_t size)
+{
+	static uint64_t copy[CTL_REC_BYTES / 8];
+	struct source *src = ctx;
+	struct client *c = src->client;
+	struct ctl_rec_syscall *r = data;
+	struct held *h = NULL;
+	struct lwp *l;
+
+	if (size < sizeof(*r) || size > sizeof(copy) || r->h.len != size)
+		return 0;
+	/* The ring is mapped for reading only. */
+	memcpy(copy, r, size);
+	r = (void *)copy;
+	src->count++;
+	l = lwp_of(r->h.tid);
+	if (l && r->h.type == CTL_REC_SYSCALL) {
+		h = held_of(l, c);
+		if (h && continues(&h->rec, r)) {
+			r = join(&h->rec, r);
+		} else {
+			held_put(c, l);
+			h = NULL;
+		}
+		if (restarts(r->ret) ||
+		    (r->ret == -EINTR && src->hold == r->h.tid)) {
+			if (h && r == &h->rec)
+				return 0;
+			held_free(h);
+			h = NULL;
+			if (held_set(c, l, r))
+				return 0;
+		}
+	}
+	record_raw(c, l, r, r->h.len);
+	held_free(h);
+	/* One that waits for room stops us, unless all has to be taken. */
+	return !src->all && !list_empty(&c->backlog) ? -EAGAIN : 0;
+}
+
+static void throttle(struct client *c, bool on)
+{
+	struct cover *cv;
+
+	list_for_each(cv, &c->covers, by_client)
+		proc_throttle(cv->proc, on);
+}
+
+void source_drain(struct client *c, bool all)
+{
+	struct source *src = c->source;
+	uint64_t lost;
+	int r = 0;
+
+	if (!src)
+		return;
+	src->all = all;
+	if (all || list_empty(&c->backlog))
+		r = ring_buffer__consume(src->ring);
+	src->all = false;
+	lost = __atomic_load_n(&src->skel->bss->lost, __ATOMIC_RELAXED);
+	if (lost != src->lost) {
+		record_lost(c, lost - src->lost);
+		src->lost = lost;
+	}
+	if (r == -EAGAIN || !list_empty(&c->backlog)) {
+		if (src->skel->bss->full && !(c->ring.flags & CTL_RING_DROP))
+			throttle(c, true);
+		return;
+	}
+	if (src->skel->bss->full) {
+		src->skel->bss->full = 0;
+		throttle(c, false);
+	}
+}
+
+/* Woken: from now on look from time to time, until nothing comes. */
+static void look(struct source *src)
+{
+	src->count = 0;
+	source_drain(src->client, false);
+	if (src->count || !list_empty(&src->client->backlog)) {
+		src->skel->data->wake_mark = MARK_BYTES;
+		src->next = now_ns() + FLUSH_NS;
+		keeper_timer(src->next);
+	} else {
+		src->skel->data->wake_mark = 1;
+		src->next = 0;
+		/* One may have come between the two. */
+		source_drain(src->client, false);
+	}
+}
+
+void source_ready(struct client *c)
+{
+	if (c->source)
+		look(c->source);
+}
+
+uint64_t source_timers(uint64_t now)
+{
+	struct client *c;
+	uint64_t next = 0;
+
+	list_for_each(c, &clients, link) {
+		struct source *src = c->source;
+
+		if (!src || !src->next)
+			continue;
+		if (src->next <= now)
+			look(src);
+		if (src->next && (!next || src->next < next))
+			next = src->next;
+	}
+	return next;
+}
+
+/* -- threads -------------------------------------------------------------- */
+
+void source_hold(struct lwp *l)
+{
+	struct cover *cv;
+
+	list_for_each(cv, &l->proc->covers, by_proc)
+		if (cv->client->source) {
+			cv->client->source->hold = l->tid;
+			source_drain(cv->client, true);
+			cv->client->source->hold = 0;
+		}
+}
+
+void source_unhold(struct lwp *l)
+{
+	struct cover *cv;
+
+	list_for_each(cv, &l->proc->covers, by_proc)
+		if (cv->client->source)
+			source_drain(cv->client, true);
+	while (!list_empty(&l->helds))
+		held_put(list_entry(l->helds.next, struct held, link)->client,
+			 l);
+}
+
+void source_forget(struct lwp *l)
+{
+	while (!list_empty(&l->helds))
+		held_free(list_entry(l->helds.next, struct held, link));
+}
+
+void source_death(struct client *c, struct lwp *l)
+{
+	struct source *src = c->source;
+	int fd = bpf_map__fd(src->skel->maps.slots);
+	uint32_t tid = l->tid;
+	struct src_slot *s;
+
+	source_drain(c, true);
+	held_put(c, l);
+	s = malloc(sizeof(*s));
+	if (s && bpf_map_lookup_elem(fd, &tid, s) == 0) {
+		if (s->active) {
+			unsigned used = (s->used + 7) & ~7U;
+
+			if (used > sizeof(s->data))
+				used = 0;
+			s->rec.h.len = sizeof(s->rec) + used;
+			s->rec.h.type = CTL_REC_SYSCALL;
+			s->rec.h.flags |= CTL_RECF_UNFINISHED;
+			s->rec.ncap = used ? s->ncap : 0;
+			s->rec.elapsed = now_ns() - s->rec.h.time;
+			record_raw(c, l, &s->rec, s->rec.h.len);
+		}
+		bpf_map_delete_elem(fd, &tid);
+	}
+	free(s);
+}
+
+void source_rename(struct client *c, pid_t from, pid_t to)
+{
+	int fd = bpf_map__fd(c->source->skel->maps.slots);
+	uint32_t a = from, b = to;
+	struct src_slot *s = malloc(sizeof(*s));
+
+	if (s && bpf_map_lookup_elem(fd, &a, s) == 0) {
+		s->rec.h.tid = to;
+		bpf_map_update_elem(fd, &b, s, BPF_ANY);
+		bpf_map_delete_elem(fd, &a);
+	}
+	free(s);
+}
+
+/* -- set-up --------------------------------------------------------------- */
+
+void source_add(struct client *c, struct proc *p)
+{
+	uint32_t tgid = p->pid;
+	uint8_t one = 1;
+
+	bpf_map_update_elem(bpf_map__fd(c->source->skel->maps.tasks), &tgid,
+			    &one, BPF_ANY);
+}
+
+void source_remove(struct client *c, struct proc *p)
+{
+	uint32_t tgid = p->pid;
+
+	bpf_map_delete_elem(bpf_map__fd(c->source->skel->maps.tasks), &tgid);
+	proc_throttle(p, false);
+}
+
+int source_program(struct client *c, unsigned k)
+{
+	const struct capture *cap = c->captures ? c->captures[k] : NULL;
+	struct src_program p = { 0 };
+	uint32_t key = k;
+	unsigned i;
+
+	if (cap) {
+		p.nop = cap->nop;
+		memcpy(p.op, cap->op, sizeof(p.op));
+		for (i = 0; i < cap->nop; i++)
+			if (cap->op[i].limit >= SRC_DATA)
+				return -E2BIG;
+	}
+	return bpf_map_update_elem(bpf_map__fd(c->source->skel->maps.programs),
+				   &key, &p, BPF_ANY) < 0 ?
+		       -errno :
+		       0;
+}
+
+void source_select(struct client *c)
+{
+	struct source_bpf *s = c->source->skel;
+
+	s->bss->want_entry = c->record.events >> CTL_REC_SYSENTRY & 1;
+	s->bss->want_exit = c->record.events >> CTL_REC_SYSCALL & 1;
+	if (s->bss->want_entry || s->bss->want_exit)
+		s->bss->calls = c->record.calls;
+	else
+		memset(&s->bss->calls, 0, sizeof(s->bss->calls));
+}
+
+void source_close(struct client *c)
+{
+	struct source *src = c->source;
+	struct cover *cv;
+	struct lwp *l;
+
+	if (!src)
+		return;
+	throttle(c, false);
+	list_for_each(cv, &c->covers, by_client)
+		list_for_each(l, &cv->proc->lwps, link)
+			held_free(held_of(l, c));
+	c->source = NULL;
+	ring_buffer__free(src->ring);
+	source_bpf__destroy(src->skel);
+	free(src);
+}
+
+int source_open(struct client *c)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+	struct source *src;
+	struct cover *cv;
+	unsigned k;
+	int err;
+
+	err = allowed();
+	if (err)
+		return err;
+	libbpf_set_print(quiet);
+	src = calloc(1, sizeof(*src));
+	if (!src)
+		return -ENOMEM;
+	src->client = c;
+	src->skel = source_bpf__open();
+	if (!src->skel) {
+		err = -errno;
+		goto fail;
+	}
+	err = source_bpf__load(src->skel);
+	if (err)
+		goto fail;
+	src->ring = ring_buffer__new(bpf_map__fd(src->skel->maps.ring),
+				     on_record, src, NULL);
+	if (!src->ring) {
+		err = -errno;
+		goto fail;
+	}
+	ev.data.u64 = (uintptr_t)c | IO_SOURCE;
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD,
+		      ring_buffer__epoll_fd(src->ring), &ev) < 0) {
+		err = -errno;
+		goto fail;
+	}
+	c->source = src;
+	list_for_each(cv, &c->covers, by_client)
+		source_add(c, cv->proc);
+	for (k = 0; c->captures && k < CAP_TABLE; k++)
+		if (c->captures[k] && (err = source_program(c, k)))
+			break;
+	source_select(c);
+	if (!err)
+		err = source_bpf__attach(src->skel);
+	if (!err)
+		return 0;
+	c->source = NULL;
+fail:
+	klog("bpf: not used: %s", strerror(-err));
+	if (src->ring)
+		ring_buffer__free(src->ring);
+	source_bpf__destroy(src->skel);
+	free(src);
+	return err;
+}
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * source.h - system calls recorded by the kernel's BPF instead of by ptrace
+ * stops: source.c, or nothing where it was not built.
+ */
+#ifndef CTL_KEEPER_SOURCE_H
+#define CTL_KEEPER_SOURCE_H
+
+#include "keeper.h"
+
+#ifdef HAVE_BPF
+/*
+ * Record c's system calls by BPF from now on: c->source is set.  -errno: it
+ * cannot be done, which is no error: ptrace does it.
+ */
+int source_open(struct client *c);
+void source_close(struct client *c);
+/* c->record has changed. */
+void source_select(struct client *c);
+/* Its captures have changed: program k of CAP_TABLE. */
+int source_program(struct client *c, unsigned k);
+void source_add(struct client *c, struct proc *p);
+void source_remove(struct client *c, struct proc *p);
+/*
+ * Hand on what has been recorded; all: even what does not fit the client's
+ * ring now, because something that came later is about to be recorded.
+ */
+void source_drain(struct client *c, bool all);
+void source_ready(struct client *c);
+uint64_t source_timers(uint64_t now);
+/* A call that our stop has broken will be made again: not two records. */
+void source_hold(struct lwp *l);
+/* The thread does something else now, or is gone: what was held is final. */
+void source_unhold(struct lwp *l);
+void source_forget(struct lwp *l);
+/* The thread died: a record of the call it was in. */
+void source_death(struct client *c, struct lwp *l);
+/* exec gave the thread another number. */
+void source_rename(struct client *c, pid_t from, pid_t to);
+#else
+static inline int source_open(struct client *c)
+{
+	(void)c;
+	return -1;
+}
+#define source_close(c) ((void)(c))
+#define source_select(c) ((void)(c))
+#define source_program(c, k) ((void)(c), (void)(k), 0)
+#define source_add(c, p) ((void)(c), (void)(p))
+#define source_remove(c, p) ((void)(c), (void)(p))
+#define source_drain(c, all) ((void)(c), (void)(all))
+#define source_ready(c) ((void)(c))
+#define source_timers(now) ((void)(now), (uint64_t)0)
+#define source_hold(l) ((void)(l))
+#define source_unhold(l) ((void)(l))
+#define source_forget(l) ((void)(l))
+#define source_death(c, l) ((void)(c), (void)(l))
+#define source_rename(c, from, to) ((void)(c), (void)(from), (void)(to))
+#endif
+
+#endif

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The keeper's BPF event source.  It needs clang, bpftool and libbpf; without
+# them, or with BPF=0, the keeper records by ptrace alone.
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+BPF ?= $(shell command -v $(CLANG) >/dev/null 2>&1 && command -v $(BPFTOOL) >/dev/null 2>&1 && \
+	$(PKG_CONFIG) --exists 'libbpf >= 1.0' 2>/dev/null && echo 1 || echo 0)
+
+ifeq ($(BPF),1)
+BPF_SKEL := $(O)/gen/source.skel.h
+KEEPER_LIBS += $(shell $(PKG_CONFIG) --libs libbpf)
+$(KEEPER_OBJ): BPF_FLAGS := -DHAVE_BPF
+$(O)/obj/libctl/keeper/source.o: $(BPF_SKEL)
+
+# The architecture's <asm/types.h> is not where clang looks for this target.
+BPF_SYS = $(addprefix -idirafter ,$(wildcard /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null || $(CC) -dumpmachine)))
+$(O)/gen/source.bpf.o: libctl/keeper/bpf/source.bpf.c libctl/keeper/bpf/shared.h kmod/dtrace_ctl.h
+	@mkdir -p $(@D)
+	$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_x86 -Wall $(if $(WERROR),-Werror) -Ikmod $(BPF_SYS) -c -o $@ $<
+
+$(BPF_SKEL): $(O)/gen/source.bpf.o
+	$(BPFTOOL) gen skeleton $< name source_bpf >$@
+endif
