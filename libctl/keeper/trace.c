@@ -362,8 +362,13 @@ static void lwp_resume(struct lwp *l)
 	l->cursig = l->curflt = 0;
 	l->why = l->what = 0;
 	l->istop = false;
-	if (request != PTRACE_LISTEN)
+	if (request == PTRACE_LISTEN) {
+		l->why = PR_JOBCONTROL;
+		l->what = l->group_signal;
+		l->stop_time = now_ns();
+	} else {
 		l->kind = STOP_NONE;
+	}
 	if (pt(request, l->tid, 0, sig) < 0 && errno != ESRCH)
 		klog("%d: resume: %s", l->tid, strerror(errno));
 }
@@ -1251,9 +1256,6 @@ static void on_trap(struct lwp *l, int sig)
 			hold(l, PR_REQUESTED, 0);
 		} else {
 			lwp_resume(l);
-			l->why = PR_JOBCONTROL;
-			l->what = sig;
-			l->stop_time = now_ns();
 			clients_update(l->proc);
 		}
 		return;
