@@ -140,7 +140,7 @@ CTL_EXPORT int ctl_target_threads(const struct ctl_target *t, pid_t **tids)
 
 	n = ctl_proc_tids(t->pid, &v);
 	if (n == -ENOENT)
-		return ctl_fail(n, "no such process");
+		return ctl_fail(n, "No such process");
 	if (n < 0)
 		return ctl_failno(n);
 	for (int i = 0; i < n; i++)
@@ -148,7 +148,7 @@ CTL_EXPORT int ctl_target_threads(const struct ctl_target *t, pid_t **tids)
 			v[kept++] = v[i];
 	if (kept == 0) {
 		free(v);
-		return ctl_fail(-ENOENT, "no such thread");
+		return ctl_fail(-ENOENT, "No such thread");
 	}
 	*tids = v;
 	return kept;
