@@ -66,6 +66,7 @@ struct cmd_operand {
 struct cmd_operands {
 	struct cmd_operand *v;
 	size_t n;
+	bool optional; /* set by the command's parser: there may be none */
 };
 
 /*

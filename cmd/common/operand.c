@@ -28,9 +28,8 @@ static error_t parse_operand(int key, char *arg, struct argp_state *state)
 		ops->v[ops->n++] = op;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "no operand given");
-		return 0;
-	case ARGP_KEY_FINI:
+		if (!ops->optional)
+			argp_error(state, "no operand given");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
