@@ -234,7 +234,7 @@ int ctl_lwpstatus_get(struct ctl_handle *h, struct ctl_lwpvec *v)
 	struct ctl_lwpstatus *st;
 	struct ctl_lwp **list;
 	size_t size;
-	int n, i, err = 0;
+	int n, i, alive = 0, err = 0;
 
 	if (v->size < sizeof(*st))
 		return -EINVAL;
@@ -246,7 +246,9 @@ int ctl_lwpstatus_get(struct ctl_handle *h, struct ctl_lwpvec *v)
 		/* A lock a thread: there may be thousands. */
 		if (st) {
 			spin_lock_irq(&h->proc->lock);
-			fill_lwp(h, list[i], &st[i]);
+			/* One that exits has no registers, soon no stack. */
+			if (!list[i]->dead)
+				fill_lwp(h, list[i], &st[alive++]);
 			spin_unlock_irq(&h->proc->lock);
 		}
 		ctl_lwp_put(list[i]);
@@ -254,6 +256,7 @@ int ctl_lwpstatus_get(struct ctl_handle *h, struct ctl_lwpvec *v)
 	kvfree(list);
 	if (!st)
 		return -ENOMEM;
+	n = alive;
 	sort(st, n, sizeof(*st), by_tid, NULL);
 	size = sizeof(*st);
 	for (i = 0; i < n && i < v->count && !err; i++)
