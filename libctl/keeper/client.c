@@ -102,6 +102,18 @@ static bool target_stopped(struct client *c)
 	return l && lwp_stopped(l);
 }
 
+/* How often it was stopped: a wait that sees the number change is over, even
+ * if somebody has set the target running again before we looked. */
+static uint64_t target_stops(struct client *c)
+{
+	struct lwp *l;
+
+	if (!c->tid)
+		return c->proc->stops;
+	l = proc_lwp(c->proc, c->tid);
+	return l ? l->stops : 0;
+}
+
 static unsigned poll_bits(struct client *c)
 {
 	unsigned bits = 0;
@@ -374,6 +386,9 @@ static void run_batch(struct client *c)
 		}
 		if (r > 0) {
 			c->waiting = true;
+			c->wait_directed = m.code == PCSTOP;
+			c->wait_stops = target_stops(c);
+			c->wait_runs = c->proc->runs;
 			c->batch_step = m.total;
 			if (c->wait_deadline)
 				keeper_timer(c->wait_deadline);
@@ -394,7 +409,8 @@ static void check_wait(struct client *c, uint64_t now)
 
 	if (err) {
 		batch_end(c, err);
-	} else if (target_stopped(c) ||
+	} else if (target_stopped(c) || c->wait_stops != target_stops(c) ||
+		   (c->wait_directed && c->wait_runs != c->proc->runs) ||
 		   (c->wait_deadline && now >= c->wait_deadline)) {
 		c->waiting = false;
 		c->batch_done += c->batch_step;

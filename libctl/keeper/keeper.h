@@ -90,6 +90,7 @@ struct proc {
 	struct proc *from; /* a followed child: its parent, or NULL */
 	char link_path[160]; /* a followed child's symbolic link, or "" */
 
+	uint64_t stops, runs; /* how often it was stopped, and set running */
 	struct list lwps; /* in order of birth */
 	unsigned nlwp;
 
@@ -185,6 +186,7 @@ struct lwp {
 	bool istop;
 	unsigned why, what;
 	uint64_t stop_time;
+	uint64_t stops; /* how often it was set running after one */
 	int cursig, curflt;
 	siginfo_t info;
 	int group_signal;
@@ -237,6 +239,8 @@ struct client {
 	bool waiting;
 	uint32_t seq;
 	uint64_t wait_deadline; /* 0: none */
+	uint64_t wait_stops, wait_runs; /* of the target, at its start */
+	bool wait_directed; /* PCSTOP: ends when its directive is taken back */
 	unsigned char *batch;
 	size_t batch_len, batch_done;
 	size_t batch_step; /* bytes of the message that waits */

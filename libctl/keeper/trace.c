@@ -363,6 +363,7 @@ static void lwp_resume(struct lwp *l)
 	l->why = l->what = 0;
 	l->istop = false;
 	if (request == PTRACE_LISTEN) {
+		/* Not ours, but a stop all the same. */
 		l->why = PR_JOBCONTROL;
 		l->what = l->group_signal;
 		l->stop_time = now_ns();
@@ -590,14 +591,30 @@ static void release_lwp(struct lwp *l, uint64_t flags)
 	lwp_resume(l);
 }
 
+/* It is set running: one who waits for the stop shall learn that there was
+ * one, even if he is asked later. */
+static void count_stop(struct proc *p)
+{
+	struct lwp *l;
+
+	p->runs++;
+	if (proc_istopped(p))
+		p->stops++;
+	list_for_each(l, &p->lwps, link)
+		l->stops += lwp_stopped(l);
+}
+
 int lwp_run(struct lwp *l, uint64_t flags)
 {
 	if (l->state != LWP_STOPPED) {
 		if (!l->dstop)
 			return -EBUSY;
 		l->dstop = false; /* takes the directive back */
+		l->proc->runs++;
+		clients_update(l->proc);
 		return 0;
 	}
+	count_stop(l->proc);
 	l->proc->stopping = false;
 	release_lwp(l, flags);
 	clients_update(l->proc);
@@ -614,6 +631,7 @@ int proc_run(struct proc *p, uint64_t flags)
 			any = true;
 	if (!any)
 		return -EBUSY;
+	count_stop(p);
 	p->stopping = false;
 	list_for_each_safe(l, tmp, &p->lwps, link) {
 		l->dstop = false;
