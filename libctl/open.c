@@ -661,8 +661,7 @@ static int spawn(struct ctl **hp, char *const argv[], bool detached)
 		ctl_close(h);
 		if (read(report[0], &err, sizeof(err)) == sizeof(err) && err) {
 			r = -err;
-			snprintf(text, sizeof(text), "%s: %s", argv[0],
-				 strerror(err));
+			snprintf(text, sizeof(text), "%s", strerror(err));
 		}
 		if (!detached)
 			while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

@@ -629,6 +629,9 @@ static int keeper_open(struct ctl *h, int flags)
 	struct ctl_procinfo pi;
 	int lock = -1, r, tries;
 
+	if (h->pid == getpid() && !(flags & CTL_OPEN_RDONLY))
+		return ctl_fail(-EBUSY,
+				"a process cannot wait for itself to stop");
 	r = dir_find(dir, sizeof(dir));
 	if (r < 0)
 		return r;
