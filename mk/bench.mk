@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What tracing costs, side by side with what else is installed: tests/bench.
+BENCH_LOAD := $(O)/tests/bench/load
+
+$(BENCH_LOAD): tests/bench/load.c
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) $(WARN) $(CFLAGS) -D_GNU_SOURCE -pthread $(LDFLAGS) -o $@ $<
+
+bench: all $(BENCH_LOAD)
+	tests/bench/run -b $(O) $(BENCH)
+.PHONY: bench
