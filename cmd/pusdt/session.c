@@ -223,8 +223,7 @@ bool pusdt_caught(void)
 int pusdt_start_ring(struct pusdt_session *s, bool drop)
 {
 	struct ctl_record what = {
-		.events = 1U << CTL_REC_PROBE | 1U << CTL_REC_EXIT |
-			  1U << CTL_REC_EXEC,
+		.events = 1U << CTL_REC_PROBE,
 	};
 	int r;
 

@@ -27,7 +27,6 @@ struct options {
 	char **command; /* run */
 	/* what came of it */
 	uint64_t hits;
-	int status; /* as from wait(2), run */
 };
 
 static const struct argp_option option_table[] = {
@@ -138,11 +137,6 @@ static bool print_record(struct pusdt_session *s, const struct ctl_rec *rec,
 		       !ferror(opt->out);
 	case CTL_REC_LOST:
 		print_lost(opt, ((const struct ctl_rec_lost *)rec)->count);
-		return true;
-	case CTL_REC_EXIT:
-		if (((const struct ctl_rec_exit *)rec)->process &&
-		    rec->pid == s->pid)
-			opt->status = ((const struct ctl_rec_exit *)rec)->status;
 		return true;
 	}
 	return true;

@@ -1,0 +1,362 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# pusdt enable, disable, status, trace, count, run.
+# shellcheck disable=SC2154 # set by lib.sh
+. "${CTL_SRC:-.}/tests/lib.sh"
+
+probed=$TRACEES/probed
+
+oneTimeSetUp()
+{
+	needs_command jq || exit 0
+}
+
+# clean PID: every site is the byte of the file, every semaphore is 0
+clean()
+{
+	pusdt list -j "$1" test: python: orders: 2>/dev/null >"$tmp/list"
+	jq -r '. as $p | .sites[] | "\($p.object) \(.offset) \(.address)"' \
+		"$tmp/list" | while read -r object offset address; do
+		file=$(dd if="$object" bs=1 count=1 skip=$((offset)) \
+			2>/dev/null | od -An -tx1)
+		memory=$(dd if="/proc/$1/mem" bs=1 count=1 \
+			skip=$((address)) 2>/dev/null | od -An -tx1)
+		[ "$file" = "$memory" ] || return 1
+	done || return 1
+	for address in $(jq -r '.semaphore // empty' "$tmp/list"); do
+		[ "$(dd if="/proc/$1/mem" bs=1 count=2 skip=$((address)) \
+			2>/dev/null | od -An -tu2 | tr -d ' ')" = 0 ] ||
+			return 1
+	done
+}
+
+assert_clean()
+{
+	kill -0 "$1" || fail "$1 is gone"
+	wait_until clean "$1" || fail "$1 is as it was"
+}
+
+# counts KEY: of the last line of pusdt count -j
+counts()
+{
+	tail -n 1 "$tmp/stdout" | jq -r ".counts[\"$1\"] // 0"
+}
+
+# Enabled before the first pass: the target waits for SIGUSR1.
+# count_all OPTIONS -- ARGS of probed
+count_all()
+{
+	options=
+	while [ "$1" != -- ]; do
+		options="$options $1"
+		shift
+	done
+	shift
+	PROBED_WAIT=1 target probed "$@"
+	# shellcheck disable=SC2086
+	pusdt count -j $options "$pid" test:hit test:wide test:ten test:imm \
+		test:global test:lost test:guarded test:child \
+		>"$tmp/stdout" 2>"$tmp/stderr" </dev/null &
+	counter=$!
+	wait_until is_enabled "$pid" 8 || fail "not enabled: $(stderr)"
+	kill -USR1 "$pid"
+	reap "$pid"
+	assertEquals "the target's status" 0 "$status"
+	wait $counter
+	status=$?
+	assertEquals "pusdt count: $(stderr)" 0 "$status"
+	passed=$(sed -n 's/^done \([0-9]*\) .*/\1/p' "$out" | head -n 1)
+}
+
+is_enabled()
+{
+	[ "$(pusdt status -j "$1" 2>/dev/null | wc -l)" -ge "${2:-1}" ]
+}
+
+testFiveSteps()
+{
+	target /usr/bin/python3 -c '
+import time, itertools
+def work(n): return n + 1
+print("ready", flush=True)
+for n in itertools.count():
+    list(map(work, [n]))
+    time.sleep(0.002)'
+	ok pusdt list "$pid" 'python:*'
+	grep -q '^python:function__entry  *1  */usr/bin/python3' "$tmp/stdout" ||
+		fail "$(stdout)"
+	# Python 3.11 looks at its probes of functions only while that of lines
+	# is enabled, and has none in calls from Python to Python.
+	ok pusdt enable "$pid" python:function__entry python:line
+	is_enabled "$pid" || fail "stays enabled"
+	run timeout 60 pusdt trace -n 40 "$pid"
+	assertEquals "$(stderr)" 0 "$status"
+	grep -q 'python:function__entry("<string>", "work", 3)$' "$tmp/stdout" ||
+		fail "$(stdout)"
+	is_enabled "$pid" || fail "trace leaves it as it is"
+	ok pusdt disable "$pid"
+	is_enabled "$pid" && fail "disabled"
+	assert_clean "$pid"
+	assert_untouched "$pid"
+}
+
+testEveryHitIsCounted()
+{
+	count_all -- 8 400 0
+	assertEquals "passed" 3200 "$passed"
+	for p in hit ten imm global lost guarded; do
+		assertEquals "$p" "$passed" "$(counts test:$p)"
+	done
+	# The second site of it is passed by odd numbers.
+	assertEquals 4800 "$(counts test:wide)"
+}
+
+testArguments()
+{
+	PROBED_WAIT=1 target probed 1 3 0
+	pusdt trace -j "$pid" test:hit test:wide test:imm test:global \
+		test:lost test:guarded >"$tmp/stdout" 2>"$tmp/stderr" &
+	tracer=$!
+	wait_until is_enabled "$pid" 6
+	kill -USR1 "$pid"
+	wait $tracer
+	assertEquals 0 $?
+	assertEquals '["hit",0,"ada",0.0]
+["wide",0]
+["imm",-5,9223372036854776000]
+["global",77]
+["lost",0,null,0]
+["guarded",0]
+["hit",1,"brian",0.5]
+["wide",1]
+["wide",1]
+["imm",-5,9223372036854776000]
+["global",77]
+["lost",1,null,1]
+["guarded",-1]
+["hit",2,"dennis",1.0]
+["wide",2]
+["imm",-5,9223372036854776000]
+["global",77]
+["lost",2,null,2]
+["guarded",-2]' "$(jq -c '[.name] + .args' "$tmp/stdout" |
+		sed 's/,0\]$/&/; s/\["hit",0,"ada",0\]/["hit",0,"ada",0.0]/
+		     s/"dennis",1\]/"dennis",1.0]/')"
+}
+
+testFixtureAsksWhetherItIsEnabled()
+{
+	cp "$CTL_SRC/tests/fixtures/usdt-note/orders" "$tmp/orders"
+	chmod +x "$tmp/orders"
+	run pusdt run -j -o "$tmp/hits" 'orders:*' -- "$tmp/orders" 30 0
+	assertEquals "$(stderr)" 0 "$status"
+	assertEquals "30 10 30" "$(for p in received shipped idle; do
+		jq -r "select(.name == \"$p\") | .name" "$tmp/hits" | wc -l
+	done | tr '\n' ' ' | sed 's/ $//')"
+	assertEquals '[4,"ada",499]' "$(jq -c 'select(.name == "received" and
+		.args[0] == 4) | .args' "$tmp/hits")"
+}
+
+testRunExitsAsTheCommand()
+{
+	fails 3 'shell:hit' pusdt run -o "$tmp/hits" 'python:*' -- \
+		/usr/bin/python3 -c 'import sys; print("shell:hit", file=sys.stderr)
+sys.exit(3)'
+	[ -s "$tmp/hits" ] || fail "no hits"
+	fails 2 'cannot run /nonexistent' pusdt run a:b -- /nonexistent
+	fails 2 'has no such probe' pusdt run a:b -- /bin/true
+	fails 64 'no command' pusdt run a:b
+	fails 64 'no SPEC' pusdt run -- /bin/true
+}
+
+testCondition()
+{
+	target probed 1 0
+	run pusdt trace -j -n 3 "$pid" test:hit --if 'arg0 & 7 == 5 && tid == pid'
+	assertEquals "$(stderr)" 0 "$status"
+	assertEquals 3 "$(jq -r '.args[0] % 8' "$tmp/stdout" | grep -c '^5$')"
+	for bad in 'arg0 >' 'arg99' 'x' '(arg0' 'arg0 1' '' '1 + 2' '12x'; do
+		fails 64 'if ' pusdt trace "$pid" test:hit --if "$bad"
+	done
+	assert_clean "$pid"
+}
+
+testOnce()
+{
+	target probed 4 0 100
+	ok pusdt enable --once "$pid" test:hit
+	wait_until sh -c "! pusdt status '$pid' | grep -q ." ||
+		fail "disabled by its first hit"
+	assert_clean "$pid"
+	assert_untouched "$pid"
+}
+
+testStop()
+{
+	target probed 2 0
+	ok pusdt enable --stop "$pid" test:hit
+	wait_until all_stopped "$pid" || fail "stops at the probe"
+	ok pusdt status "$pid"
+	grep -q 'test:hit.*stop$' "$tmp/stdout" || fail "$(stdout)"
+	ok pusdt disable "$pid"
+	if command -v prun >/dev/null; then
+		ok prun "$pid"
+		assert_runs "$pid"
+		assert_clean "$pid"
+	fi
+}
+
+testForkedChildrenAreLeftClean()
+{
+	count_all -- 1 60 0 fork
+	assertEquals "hits of the parent alone" "$passed" "$(counts test:hit)"
+	assertEquals "no child sees the semaphore up" \
+		"done $passed $passed 0" "$(grep done "$out")"
+}
+
+testForkedChildrenAreFollowed()
+{
+	count_all -f -- 1 60 0 fork
+	assertEquals "parent and children" $((2 * passed)) \
+		"$(counts test:hit)"
+	assertEquals "$passed" "$(counts test:child)"
+}
+
+testVforkedChildrenSurvive()
+{
+	count_all -- 1 60 0 vfork
+	assertEquals "$passed" "$(counts test:hit)"
+}
+
+testExecRemovesThem()
+{
+	PROBED_WAIT=1 target probed 1 20 0 exec
+	ok pusdt enable "$pid" test:hit test:guarded
+	kill -USR1 "$pid"
+	reap "$pid"
+	assertEquals "the new image runs to its end" 0 "$status"
+	assertEquals "ready
+done 20 20 0
+ready
+done 50 0 0" "$(cat "$out")"
+}
+
+testNotANop()
+{
+	target probed 1 0
+	fails 2 'cannot enable test:odd.*is no nop' pusdt enable "$pid" test:odd
+	fails 1 'cannot enable test:odd' pusdt enable "$pid" test:odd test:hit
+	ok pusdt disable "$pid"
+	fails 2 'no such probe' pusdt enable "$pid" test:nothing
+	assert_clean "$pid"
+}
+
+testTwoCommandsShareASite()
+{
+	target probed 1 0
+	spawn pusdt trace "$pid" test:hit
+	first=$pid first_out=$out
+	target_pid=$(echo "$started" | awk '{ print $1 }')
+	ok pusdt enable "$target_pid" test:hit
+	run pusdt trace -n 3 "$target_pid" test:hit
+	assertEquals "$(stderr)" 0 "$status"
+	assertEquals 3 "$(stdout | wc -l)"
+	kill "$first"
+	reap "$first"
+	[ -s "$first_out" ] || fail "the first had its hits"
+	is_enabled "$target_pid" || fail "enable's is still there"
+	ok pusdt disable "$target_pid"
+	assert_clean "$target_pid"
+}
+
+testKilledTraceLeavesNothing()
+{
+	target probed 4 0 200
+	it=$pid
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		pusdt trace "$it" test: >/dev/null 2>&1 &
+		victim=$!
+		sleep 0.0$i
+		kill -9 $victim
+		wait $victim 2>/dev/null
+		assert_clean "$it"
+	done
+	assert_untouched "$it"
+	assert_runs "$it"
+}
+
+testKilledKeeperLeavesNothing()
+{
+	needs_keeper "its death" || return 0
+	# Long pauses: what is inside a trap at that moment is lost.
+	target probed 2 0 300000
+	for i in 1 2 3; do
+		ok pusdt enable "$pid" test:hit test:guarded
+		kill -9 "$(tracer "$pid")"
+		assert_untouched "$pid"
+		assert_clean "$pid"
+	done
+}
+
+testBlockedReaderMakesItWaitAndLosesNothing()
+{
+	PROBED_WAIT=1 target probed 1 60000 0
+	mkfifo "$tmp/slow"
+	pusdt trace -o "$tmp/slow" "$pid" test:hit 2>"$tmp/stderr" &
+	reader=$!
+	exec 9<"$tmp/slow"
+	wait_until is_enabled "$pid"
+	kill -USR1 "$pid"
+	sleep 0.5
+	grep -q done "$out" && fail "it waits"
+	n=$(wc -l <&9)
+	exec 9<&-
+	wait $reader
+	reap "$pid"
+	assertEquals "every hit" 60000 "$n"
+}
+
+testDroppedHitsAreCounted()
+{
+	PROBED_WAIT=1 target probed 1 60000 0
+	mkfifo "$tmp/lossy"
+	pusdt trace --drop -o "$tmp/lossy" "$pid" test:hit 2>"$tmp/stderr" &
+	reader=$!
+	exec 9<"$tmp/lossy"
+	wait_until is_enabled "$pid"
+	kill -USR1 "$pid"
+	reap "$pid"
+	cat <&9 >"$tmp/hits"
+	exec 9<&-
+	wait $reader
+	shown=$(grep -c 'test:hit(' "$tmp/hits")
+	lost=$(sed -n 's/^pusdt: \([0-9]*\) hits were lost$/\1/p' "$tmp/stderr")
+	assertTrue "some were lost" "[ '${lost:-0}' -gt 0 ]"
+	assertEquals "the rest was shown" 60000 $((shown + ${lost:-0}))
+}
+
+testHistogram()
+{
+	PROBED_WAIT=1 target probed 1 64 0
+	pusdt count -j -H arg0 "$pid" test:hit >"$tmp/stdout" 2>"$tmp/stderr" &
+	counter=$!
+	wait_until is_enabled "$pid"
+	kill -USR1 "$pid"
+	wait $counter
+	assertEquals '[0,1] [1,1] [2,2] [4,4] [8,8] [16,16] [32,32]' \
+		"$(jq -rc 'select(.type == "hist") | .buckets[] |
+		[.from, .count]' "$tmp/stdout" | tr '\n' ' ' | sed 's/ $//')"
+}
+
+testCountBy()
+{
+	PROBED_WAIT=1 target probed 1 8 0
+	pusdt count -j --by arg1 "$pid" test:hit >"$tmp/stdout" 2>"$tmp/stderr" &
+	counter=$!
+	wait_until is_enabled "$pid"
+	kill -USR1 "$pid"
+	wait $counter
+	assertEquals 2 "$(counts 'test:hit  ken')"
+}
+
+. shunit2
