@@ -491,6 +491,9 @@ CTL_EXPORT int ctl_regs_get(struct ctl *h, struct ctl_regs *r)
 
 	if (err < 0)
 		return err;
+	if (st.flags & PR_INVALID)
+		return ctl_fail(-EAGAIN,
+				"the process executed a set-id or unreadable file: open it again");
 	if (!h->t || !(st.lwp.flags & PR_STOPPED) ||
 	    st.lwp.why == PR_JOBCONTROL)
 		return ctl_fail(-EBUSY, "not stopped");

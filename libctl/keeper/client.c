@@ -527,6 +527,14 @@ static int do_hello(struct client *c, const struct keep_hello *h)
 	return 0;
 }
 
+/* Registers and arguments are for those who may open the process (P5), which
+ * a handle for the status alone was not asked for. */
+static bool may_see(const struct client *c)
+{
+	return !c->invalid &&
+	       (!c->rdonly || proc_may_control(c->proc, c->uid));
+}
+
 static void do_threads(struct client *c, const struct keep_req *q)
 {
 	struct ctl_lwpstatus *v;
@@ -552,8 +560,11 @@ static void do_threads(struct client *c, const struct keep_req *q)
 		reply(c, q->seq, -ENOMEM, 0, NULL, 0);
 		return;
 	}
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		status_lwp(proc_lwp(c->proc, tids[i]), &v[i]);
+		if (!may_see(c))
+			status_withhold(&v[i]);
+	}
 	reply(c, q->seq, 0, c->tid ? 1 : c->proc->nlwp, v, n * sizeof(*v));
 	free(v);
 }
@@ -667,6 +678,8 @@ static void do_request(struct client *c, const struct keep_req *q,
 	}
 	if (q->kind == KEEP_STATUS) {
 		status_fill(c, &st);
+		if (!may_see(c))
+			status_withhold(&st.lwp);
 		reply(c, q->seq, 0, 0, &st, sizeof(st));
 		return;
 	}

@@ -283,6 +283,8 @@ void trace_collect(void);
 void trace_event(pid_t tid, int status);
 struct proc *proc_find(pid_t pid, uint64_t start);
 void proc_unref(struct proc *p);
+/* Could this user open the process as it is now (P5)? */
+bool proc_may_control(struct proc *p, uid_t uid);
 struct lwp *lwp_of(pid_t tid);
 struct lwp *proc_lwp(struct proc *p, pid_t tid);
 struct lwp *proc_representative(struct proc *p);
@@ -422,6 +424,8 @@ void probe_written(struct proc *p, uint64_t addr, void *buf, size_t len);
 /* -- status.c ------------------------------------------------------------ */
 void status_fill(struct client *c, struct ctl_status *st);
 void status_lwp(struct lwp *l, struct ctl_lwpstatus *s);
+/* Leave out what is for those alone who may control the process. */
+void status_withhold(struct ctl_lwpstatus *s);
 
 /* -- client.c ------------------------------------------------------------ */
 void client_accept(int listen_fd);

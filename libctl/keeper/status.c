@@ -85,6 +85,15 @@ void status_lwp(struct lwp *l, struct ctl_lwpstatus *s)
 		s->sighold = mask;
 }
 
+void status_withhold(struct ctl_lwpstatus *s)
+{
+	s->syscall = CTL_NO_SYSCALL;
+	s->sysret = 0;
+	memset(s->sysarg, 0, sizeof(s->sysarg));
+	memset(s->info, 0, sizeof(s->info));
+	memset(&s->reg, 0, sizeof(s->reg));
+}
+
 void status_fill(struct client *c, struct ctl_status *st)
 {
 	struct proc *p = c->proc;

@@ -887,8 +887,13 @@ static uint64_t early_timers(uint64_t now)
 
 /* -- exec ----------------------------------------------------------------- */
 
-/* Could this user open the process as it is now (P5)? */
-static bool may_control(struct proc *p, uid_t uid)
+/*
+ * A file that belongs to root when the process is not dumpable.  The directory
+ * itself always belongs to the user: task_dump_owner() in fs/proc/base.c.
+ */
+#define OWNED "/proc/%d/mem"
+
+bool proc_may_control(struct proc *p, uid_t uid)
 {
 	struct ctl_procinfo pi;
 	char path[64];
@@ -902,8 +907,7 @@ static bool may_control(struct proc *p, uid_t uid)
 	for (i = 0; i < 3; i++)
 		if (pi.uid[i] != uid)
 			return false;
-	/* The owner of /proc/PID is root when it is not dumpable. */
-	snprintf(path, sizeof(path), "/proc/%d", p->pid);
+	snprintf(path, sizeof(path), OWNED, p->pid);
 	return stat(path, &st) == 0 && st.st_uid == uid;
 }
 
@@ -917,7 +921,7 @@ static bool exec_was_secure(struct proc *p)
 	bool secure = true;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d", p->pid);
+	snprintf(path, sizeof(path), OWNED, p->pid);
 	if (ctl_proc_info(p->pid, 0, &pi) < 0 || stat(path, &st) < 0 ||
 	    st.st_uid != pi.uid[1])
 		return true;
@@ -996,7 +1000,7 @@ static void on_exec(struct lwp *l)
 
 		list_for_each(c, &p->clients, proc_link) {
 			c->invalid = true;
-			keep |= !c->rdonly && may_control(p, c->uid);
+			keep |= !c->rdonly && proc_may_control(p, c->uid);
 		}
 		list_for_each_safe(cv, ctmp, &p->covers, by_proc)
 			cover_free(cv);
