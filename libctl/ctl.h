@@ -270,7 +270,7 @@ struct ctl_usdt_site {
 	const struct ctl_usdt_arg *args; /* of an is-enabled site: where to
 					    store 1                          */
 	const char *argtext; /* all of them as the file has it               */
-	/* ctl_usdt_source(): inner to outer, the last one is no inlined call */
+	/* CTL_USDT_SOURCE: inner to outer, all but the last were inlined */
 	unsigned nframes;
 	const struct ctl_usdt_frame *frames;
 };
@@ -296,8 +296,9 @@ struct ctl_usdt_probe {
  * a bad note in a good file (ctl_usdt_problems() counts them).  A process
  * needs what ptrace(2) attach needs.  Since: 0.1
  */
-int ctl_usdt_file(struct ctl_usdt **u, const char *path);
-int ctl_usdt_process(struct ctl_usdt **u, pid_t pid);
+#define CTL_USDT_SOURCE 1 /* frames, names and types from debug information */
+int ctl_usdt_file(struct ctl_usdt **u, const char *path, int flags);
+int ctl_usdt_process(struct ctl_usdt **u, pid_t pid, int flags);
 void ctl_usdt_free(struct ctl_usdt *u);
 unsigned ctl_usdt_problems(const struct ctl_usdt *u);
 /*

@@ -178,6 +178,7 @@ struct ctl_usdt {
 	struct ctl_usdt_probe *probes;
 	size_t nprobes;
 	unsigned problems;
+	int flags; /* CTL_USDT_SOURCE */
 };
 
 /* Count and log something that is wrong with an object's description. */
@@ -196,6 +197,11 @@ int usdt_read_object(struct ctl_usdt *u, struct elf_file *f, const char *path,
 struct raw_site *usdt_add_site(struct ctl_usdt *u, struct usdt_object *o,
 			       int kind, struct text provider, struct text name,
 			       uint64_t pc, struct text args);
+/*
+ * dwarf.c: functions, lines, names and types, as far as there is debug
+ * information.  0 or -ENOMEM.
+ */
+int dwarf_describe(struct ctl_usdt *u, struct usdt_object *o);
 /* Make the probes of the sites.  0 or -ENOMEM. */
 int usdt_group(struct ctl_usdt *u);
 

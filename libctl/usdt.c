@@ -340,6 +340,9 @@ int usdt_read_object(struct ctl_usdt *u, struct elf_file *f, const char *path,
 		if (s->semaphore)
 			s->has_semaphore_offset = elf_offset_of(
 				f, s->semaphore, &s->semaphore_offset);
+	if (r == 0 && (u->flags & CTL_USDT_SOURCE) && u->raw &&
+	    u->raw->object == o)
+		r = dwarf_describe(u, o);
 	o->file = NULL;
 	return r;
 }
@@ -430,7 +433,8 @@ int usdt_group(struct ctl_usdt *u)
 
 /* ------------------------------------------------------------------ files -- */
 
-CTL_EXPORT int ctl_usdt_file(struct ctl_usdt **result, const char *path)
+CTL_EXPORT int ctl_usdt_file(struct ctl_usdt **result, const char *path,
+			     int flags)
 {
 	struct elf_file f;
 	struct ctl_usdt *u;
@@ -445,6 +449,8 @@ CTL_EXPORT int ctl_usdt_file(struct ctl_usdt **result, const char *path)
 	if (r < 0)
 		return r;
 	u = calloc(1, sizeof(*u));
+	if (u)
+		u->flags = flags;
 	r = u ? usdt_read_object(u, &f, path, 0) : -ENOMEM;
 	elf_file_close(&f);
 	if (r == 0)

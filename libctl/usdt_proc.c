@@ -282,7 +282,7 @@ static int read_process(struct ctl_usdt *u, int proc)
 	return r;
 }
 
-CTL_EXPORT int ctl_usdt_process(struct ctl_usdt **result, pid_t pid)
+CTL_EXPORT int ctl_usdt_process(struct ctl_usdt **result, pid_t pid, int flags)
 {
 	struct ctl_usdt *u;
 	char name[32];
@@ -293,6 +293,8 @@ CTL_EXPORT int ctl_usdt_process(struct ctl_usdt **result, pid_t pid)
 	if (proc < 0)
 		return ctl_fail(-ENOENT, "No such process");
 	u = calloc(1, sizeof(*u));
+	if (u)
+		u->flags = flags;
 	r = u ? read_process(u, proc) : -ENOMEM;
 	close(proc);
 	if (r < 0) {

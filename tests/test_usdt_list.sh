@@ -167,6 +167,70 @@ test32Bit()
 		skip=$((address)) 2>/dev/null | od -An -tx1 | tr -d ' ')"
 }
 
+# file:line of the inner function, and the functions from in to out
+testSourceAgreesWithAddr2line()
+{
+	needs_command jq || return 0
+	needs_command addr2line || return 0
+	for f in "$probed" "$fixture"; do
+		ok pusdt list -l -j "$f"
+		jq -r '.sites[] | "\(.address) \(.function) " +
+			([.inlined_into[].function] | join(" ")) +
+			" \(.file):\(.line)"' "$tmp/stdout" |
+			sed 's/  */ /g' | sort >"$tmp/ours"
+		assertTrue "$f has sites" "[ -s '$tmp/ours' ]"
+		while read -r address _; do
+			addr2line -i -f -e "$f" "$address" |
+				sed 's/ (discriminator.*//' | awk -v a="$address" '
+				NR == 2 { line = $1 }
+				NR % 2 { chain = chain " " $1 }
+				END { print a chain " " line }'
+		done <"$tmp/ours" | sort >"$tmp/theirs"
+		diff "$tmp/theirs" "$tmp/ours" >"$tmp/diff" ||
+			fail "$f: $(cat "$tmp/diff")"
+	done
+}
+
+testNamesAndTypes()
+{
+	needs_command jq || return 0
+	ok pusdt list -l -j "$fixture" orders:shipped
+	assertEquals "int id" "$(jq -r '.sites[0].args[0] |
+		"\(.type) \(.name)"' "$tmp/stdout")"
+	ok pusdt list -l "$probed" test:global
+	grep -q 'a_global(%rip)  int a_global$' "$tmp/stdout" ||
+		fail "$(stdout)"
+	# In a process it is somewhere else.
+	target probed 1 0
+	ok pusdt list -l "$pid" test:global
+	grep -q 'a_global(%rip)  int a_global$' "$tmp/stdout" ||
+		fail "$(stdout)"
+}
+
+testSeparateDebugFile()
+{
+	needs_command objcopy || return 0
+	cp "$probed" "$tmp/stripped"
+	objcopy --only-keep-debug "$tmp/stripped" "$tmp/stripped.debug"
+	objcopy --strip-all --add-gnu-debuglink="$tmp/stripped.debug" \
+		"$tmp/stripped"
+	ok pusdt list -l "$tmp/stripped" test:hit
+	grep -q '  pass at .*/probed.c:[1-9]' "$tmp/stdout" || fail "$(stdout)"
+	mkdir "$tmp/.debug"
+	mv "$tmp/stripped.debug" "$tmp/.debug"
+	ok pusdt list -l "$tmp/stripped" test:hit
+	grep -q "arg0  .*  int i\$" "$tmp/stdout" || fail "$(stdout)"
+	# Another build's is none of its business.
+	cp "$fixture" "$tmp/.debug/stripped.debug"
+	ok pusdt list -l "$tmp/stripped" test:hit
+	grep -q ' at ' "$tmp/stdout" && fail "$(stdout)"
+	# The debug file lists the same probes: their notes are in it.
+	objcopy --only-keep-debug "$probed" "$tmp/only.debug"
+	ok pusdt list -j "$tmp/only.debug" test:hit
+	assertEquals "not in this file" null \
+		"$(jq -r '.sites[0].offset' "$tmp/stdout")"
+}
+
 testErrors()
 {
 	fails 2 'cannot list /nonexistent: No such file' \

@@ -294,15 +294,16 @@ static void list_probes(struct options *opt, struct ctl_usdt *u, pid_t pid)
 
 static void list_operand(struct options *opt, const char *operand)
 {
+	int flags = opt->details ? CTL_USDT_SOURCE : 0;
 	struct ctl_target t = { 0 };
 	struct ctl_usdt *u;
 	int r;
 
 	/* A number is a process; a file of that name is "./NUMBER". */
 	if (ctl_target_parse(operand, &t) == 0 && !*t.lwps)
-		r = ctl_usdt_process(&u, t.pid);
+		r = ctl_usdt_process(&u, t.pid, flags);
 	else
-		r = ctl_usdt_file(&u, operand);
+		r = ctl_usdt_file(&u, operand, flags);
 	if (r < 0) {
 		cmd_fail(r, "list", operand);
 		opt->failed++;
@@ -338,7 +339,8 @@ static void list_one_of_all(struct options *opt, pid_t pid)
 	struct ctl_usdt *u;
 	int r;
 
-	r = ctl_usdt_process(&u, pid);
+	r = ctl_usdt_process(&u, pid,
+			     opt->details ? CTL_USDT_SOURCE : 0);
 	if (r == -EACCES || r == -EPERM) {
 		opt->skipped++;
 		return;

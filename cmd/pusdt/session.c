@@ -30,7 +30,7 @@ int pusdt_open(struct pusdt_session *s, pid_t pid)
 	r = ctl_open(&s->h, pid, 0, 0);
 	if (r < 0)
 		return cmd_fail(r, "control", text);
-	r = ctl_usdt_process(&s->u, pid);
+	r = ctl_usdt_process(&s->u, pid, CTL_USDT_SOURCE);
 	if (r < 0) {
 		cmd_fail(r, "read the probes of", text);
 		pusdt_close(s);

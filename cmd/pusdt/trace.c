@@ -322,7 +322,7 @@ static int run_command(struct options *opt)
 	if (r < 0)
 		cmd_fail(r, "start", opt->command[0]);
 	if (r == 0) {
-		r = ctl_usdt_process(&s.u, s.pid);
+		r = ctl_usdt_process(&s.u, s.pid, CTL_USDT_SOURCE);
 		if (r < 0)
 			cmd_fail(r, "read the probes of", opt->command[0]);
 	}

@@ -1,0 +1,1086 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dwarf.c - where in the source a probe is, and what its arguments are called.
+ *
+ * A note says that the second argument is in r12.  Debug information says which
+ * variables are in scope at that address and where each of them is there: if
+ * one is in r12, the argument is that variable, whatever expression the probe
+ * was written with.  The same goes for a slot of the stack, which the two may
+ * describe from different ends: the note from rsp, the variable from the frame
+ * base, so the unwind table has to say how these lie to each other.  Memory
+ * some bytes behind a pointer that a variable holds is a member of what it
+ * points to.
+ *
+ * A wrong name is worse than none.  So sizes have to agree, what is computed
+ * from a variable is not that variable, and constants are never matched.
+ *
+ * This is the one file that knows libdwarf, of which there are two: Debian
+ * 12's of 2021, which has no version macro, and what came after it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <dwarf.h>
+#include <libdwarf.h>
+
+#include "probe.h"
+
+/* ---------------------------------------------------------- two libdwarfs -- */
+
+#ifdef DW_LIBDWARF_VERSION
+
+static int debug_init(int fd, Dwarf_Debug *dbg)
+{
+	Dwarf_Error e;
+
+	return dwarf_init_b(fd, DW_GROUPNUMBER_ANY, NULL, NULL, dbg, &e);
+}
+
+static void debug_finish(Dwarf_Debug dbg)
+{
+	dwarf_finish(dbg);
+}
+
+#define loc_head_free dwarf_dealloc_loc_head_c
+#define ranges_free dwarf_dealloc_ranges
+
+static bool cfa_at(Dwarf_Fde fde, uint64_t pc, unsigned *reg, int64_t *offset)
+{
+	Dwarf_Unsigned relevant, r, o;
+	Dwarf_Small type;
+	Dwarf_Block block;
+	Dwarf_Addr row, next;
+	Dwarf_Bool more;
+	Dwarf_Error e;
+
+	if (dwarf_get_fde_info_for_cfa_reg3_b(fde, pc, &type, &relevant, &r, &o,
+					      &block, &row, &more, &next,
+					      &e) != DW_DLV_OK ||
+	    type != DW_EXPR_OFFSET)
+		return false;
+	*reg = r;
+	*offset = relevant ? (int64_t)o : 0;
+	return true;
+}
+
+#else
+
+static int debug_init(int fd, Dwarf_Debug *dbg)
+{
+	Dwarf_Error e;
+
+	return dwarf_init_b(fd, DW_DLC_READ, DW_GROUPNUMBER_ANY, NULL, NULL,
+			    dbg, &e);
+}
+
+static void debug_finish(Dwarf_Debug dbg)
+{
+	Dwarf_Error e;
+
+	dwarf_finish(dbg, &e);
+}
+
+#define loc_head_free dwarf_loc_head_c_dealloc
+#define ranges_free dwarf_ranges_dealloc
+
+static bool cfa_at(Dwarf_Fde fde, uint64_t pc, unsigned *reg, int64_t *offset)
+{
+	Dwarf_Signed relevant, r, o;
+	Dwarf_Addr row, next;
+	Dwarf_Small type;
+	Dwarf_Bool more;
+	Dwarf_Ptr block;
+	Dwarf_Error e;
+
+	if (dwarf_get_fde_info_for_cfa_reg3_b(fde, pc, &type, &relevant, &r, &o,
+					      &block, &row, &more, &next,
+					      &e) != DW_DLV_OK ||
+	    type != DW_EXPR_OFFSET)
+		return false;
+	*reg = r;
+	*offset = relevant ? o : 0;
+	return true;
+}
+
+#endif
+
+/* ------------------------------------------------------------------- DIEs -- */
+
+#define DEPTH 32 /* of scopes */
+#define HOPS 8	 /* of types, and of origins */
+
+struct source {
+	struct ctl_usdt *u;
+	struct usdt_object *o;
+	Dwarf_Debug dbg;
+	Dwarf_Debug main; /* the program's own file, for its unwind table */
+	Dwarf_Fde *fdes;
+	Dwarf_Signed nfdes;
+	bool is_i386;
+	unsigned address_size;
+	/* the unit at hand */
+	Dwarf_Die cu;
+	Dwarf_Half version;
+	uint64_t cu_low;
+};
+
+static Dwarf_Half tag_of(Dwarf_Die die)
+{
+	Dwarf_Half tag;
+	Dwarf_Error e;
+
+	return dwarf_tag(die, &tag, &e) == DW_DLV_OK ? tag : 0;
+}
+
+static void die_free(struct source *s, Dwarf_Die die)
+{
+	if (die)
+		dwarf_dealloc(s->dbg, die, DW_DLA_DIE);
+}
+
+/* The next child: *child NULL at first.  Frees the one before. */
+static bool next_child(struct source *s, Dwarf_Die parent, Dwarf_Die *child)
+{
+	Dwarf_Die next = NULL;
+	Dwarf_Error e;
+	int r;
+
+	if (!*child) {
+		r = dwarf_child(parent, &next, &e);
+	} else {
+		r = dwarf_siblingof_b(s->dbg, *child, 1, &next, &e);
+		die_free(s, *child);
+	}
+	*child = r == DW_DLV_OK ? next : NULL;
+	return *child != NULL;
+}
+
+static bool attribute(Dwarf_Die die, Dwarf_Half name, Dwarf_Attribute *attr)
+{
+	Dwarf_Error e;
+
+	return dwarf_attr(die, name, attr, &e) == DW_DLV_OK;
+}
+
+static bool unsigned_of(struct source *s, Dwarf_Die die, Dwarf_Half name,
+			uint64_t *v)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Unsigned u;
+	Dwarf_Signed i;
+	Dwarf_Error e;
+	bool ok = true;
+
+	if (!attribute(die, name, &attr))
+		return false;
+	if (dwarf_formudata(attr, &u, &e) == DW_DLV_OK)
+		*v = u;
+	else if (dwarf_formsdata(attr, &i, &e) == DW_DLV_OK && i >= 0)
+		*v = i;
+	else
+		ok = false;
+	dwarf_dealloc(s->dbg, attr, DW_DLA_ATTR);
+	return ok;
+}
+
+/* What an attribute refers to, or NULL. */
+static Dwarf_Die referred(struct source *s, Dwarf_Die die, Dwarf_Half name)
+{
+	Dwarf_Die to = NULL;
+	Dwarf_Attribute attr;
+	Dwarf_Error e;
+	Dwarf_Off off;
+	Dwarf_Half form;
+
+	if (!attribute(die, name, &attr))
+		return NULL;
+	/* What dwz moved to another file is not followed. */
+	if (dwarf_whatform(attr, &form, &e) == DW_DLV_OK &&
+	    form != DW_FORM_GNU_ref_alt && form != DW_FORM_ref_sig8 &&
+	    dwarf_global_formref(attr, &off, &e) == DW_DLV_OK &&
+	    dwarf_offdie_b(s->dbg, off, 1, &to, &e) != DW_DLV_OK)
+		to = NULL;
+	dwarf_dealloc(s->dbg, attr, DW_DLA_ATTR);
+	return to;
+}
+
+/* An instance says where, its origin what: the first of them that has name. */
+static Dwarf_Die origin_with(struct source *s, Dwarf_Die die, Dwarf_Half name)
+{
+	Dwarf_Die at = die, next;
+	Dwarf_Bool has;
+	Dwarf_Error e;
+
+	for (int i = 0; at && i < HOPS; i++) {
+		if (dwarf_hasattr(at, name, &has, &e) == DW_DLV_OK && has)
+			return at;
+		next = referred(s, at, DW_AT_abstract_origin);
+		if (!next)
+			next = referred(s, at, DW_AT_specification);
+		if (at != die)
+			die_free(s, at);
+		at = next;
+	}
+	if (at != die)
+		die_free(s, at);
+	return NULL;
+}
+
+static bool die_name(struct source *s, Dwarf_Die die, char *buf, size_t size)
+{
+	Dwarf_Die with = origin_with(s, die, DW_AT_name);
+	Dwarf_Error e;
+	char *name;
+	bool ok;
+
+	if (!with)
+		return false;
+	ok = dwarf_diename(with, &name, &e) == DW_DLV_OK;
+	if (ok)
+		snprintf(buf, size, "%s", name);
+	if (with != die)
+		die_free(s, with);
+	return ok;
+}
+
+static Dwarf_Die type_of(struct source *s, Dwarf_Die die)
+{
+	Dwarf_Die with = origin_with(s, die, DW_AT_type), type;
+
+	if (!with)
+		return NULL;
+	type = referred(s, with, DW_AT_type);
+	if (with != die)
+		die_free(s, with);
+	return type;
+}
+
+/* ----------------------------------------------------------------- ranges -- */
+
+static bool in_rnglist(Dwarf_Attribute attr, Dwarf_Half form,
+		       Dwarf_Unsigned where, uint64_t pc)
+{
+	Dwarf_Unsigned count, global, raw1, raw2, lo, hi;
+	Dwarf_Rnglists_Head head;
+	unsigned len, rle;
+	Dwarf_Bool missing;
+	bool in = false;
+	Dwarf_Error e;
+
+	if (dwarf_rnglists_get_rle_head(attr, form, where, &head, &count,
+					&global, &e) != DW_DLV_OK)
+		return false;
+	for (Dwarf_Unsigned i = 0; i < count && !in; i++) {
+		if (dwarf_get_rnglists_entry_fields_a(head, i, &len, &rle,
+						      &raw1, &raw2, &missing,
+						      &lo, &hi,
+						      &e) != DW_DLV_OK)
+			break;
+		if (rle == DW_RLE_end_of_list)
+			break;
+		if (missing || rle == DW_RLE_base_address ||
+		    rle == DW_RLE_base_addressx)
+			continue;
+		in = pc >= lo && pc < hi;
+	}
+	dwarf_dealloc_rnglists_head(head);
+	return in;
+}
+
+static bool in_ranges(struct source *s, Dwarf_Die die, Dwarf_Off off,
+		      uint64_t pc)
+{
+	Dwarf_Unsigned bytes;
+	Dwarf_Signed count;
+	Dwarf_Ranges *v;
+	Dwarf_Off real;
+	Dwarf_Error e;
+	uint64_t base = s->cu_low;
+	bool in = false;
+
+	if (dwarf_get_ranges_b(s->dbg, off, die, &real, &v, &count, &bytes,
+			       &e) != DW_DLV_OK)
+		return false;
+	for (Dwarf_Signed i = 0; i < count && !in; i++) {
+		if (v[i].dwr_type == DW_RANGES_END)
+			break;
+		if (v[i].dwr_type == DW_RANGES_ADDRESS_SELECTION)
+			base = v[i].dwr_addr2;
+		else
+			in = pc >= base + v[i].dwr_addr1 &&
+			     pc < base + v[i].dwr_addr2;
+	}
+	ranges_free(s->dbg, v, count);
+	return in;
+}
+
+static bool contains(struct source *s, Dwarf_Die die, uint64_t pc)
+{
+	enum Dwarf_Form_Class class;
+	Dwarf_Addr low, high;
+	Dwarf_Attribute attr;
+	Dwarf_Half form;
+	Dwarf_Unsigned where;
+	Dwarf_Error e;
+	Dwarf_Off off;
+	bool in = false;
+
+	if (attribute(die, DW_AT_ranges, &attr)) {
+		if (dwarf_whatform(attr, &form, &e) == DW_DLV_OK) {
+			if (s->version >= 5 && form == DW_FORM_rnglistx &&
+			    dwarf_formudata(attr, &where, &e) == DW_DLV_OK)
+				in = in_rnglist(attr, form, where, pc);
+			else if (dwarf_global_formref(attr, &off, &e) ==
+				 DW_DLV_OK)
+				in = s->version >= 5 ?
+					     in_rnglist(attr, form, off, pc) :
+					     in_ranges(s, die, off, pc);
+		}
+		dwarf_dealloc(s->dbg, attr, DW_DLA_ATTR);
+		return in;
+	}
+	if (dwarf_lowpc(die, &low, &e) != DW_DLV_OK ||
+	    dwarf_highpc_b(die, &high, &form, &class, &e) != DW_DLV_OK)
+		return false;
+	if (class == DW_FORM_CLASS_CONSTANT)
+		high += low;
+	return pc >= low && pc < high;
+}
+
+/* ------------------------------------------------------------------ types -- */
+
+static bool is_wrapper(Dwarf_Half tag)
+{
+	return tag == DW_TAG_typedef || tag == DW_TAG_const_type ||
+	       tag == DW_TAG_volatile_type || tag == DW_TAG_restrict_type ||
+	       tag == DW_TAG_atomic_type;
+}
+
+/* Takes over type; without typedefs and qualifiers. */
+static Dwarf_Die bare_type(struct source *s, Dwarf_Die type)
+{
+	for (int i = 0; type && i < HOPS && is_wrapper(tag_of(type)); i++) {
+		Dwarf_Die next = type_of(s, type);
+
+		die_free(s, type);
+		type = next;
+	}
+	return type;
+}
+
+/* Takes over type; 0: not known. */
+static uint64_t type_size(struct source *s, Dwarf_Die type)
+{
+	uint64_t size = 0;
+	Dwarf_Half tag;
+
+	type = bare_type(s, type);
+	if (!type)
+		return 0;
+	tag = tag_of(type);
+	if (!unsigned_of(s, type, DW_AT_byte_size, &size) &&
+	    (tag == DW_TAG_pointer_type || tag == DW_TAG_reference_type))
+		size = s->address_size;
+	die_free(s, type);
+	return size;
+}
+
+static void type_text(struct source *s, Dwarf_Die type, char *buf, size_t size,
+		      int hops)
+{
+	Dwarf_Half tag = type ? tag_of(type) : 0;
+	const char *before = "", *after = "";
+	char inner[256] = "void";
+	Dwarf_Die to;
+
+	switch (tag) {
+	case DW_TAG_structure_type:
+	case DW_TAG_class_type:
+		before = "struct ";
+		break;
+	case DW_TAG_union_type:
+		before = "union ";
+		break;
+	case DW_TAG_enumeration_type:
+		before = "enum ";
+		break;
+	case DW_TAG_pointer_type:
+		after = "*";
+		break;
+	case DW_TAG_reference_type:
+		after = "&";
+		break;
+	case DW_TAG_const_type:
+		before = "const ";
+		break;
+	case DW_TAG_volatile_type:
+		before = "volatile ";
+		break;
+	case DW_TAG_array_type:
+		after = "[]";
+		break;
+	case DW_TAG_subroutine_type:
+		snprintf(buf, size, "function");
+		return;
+	}
+	if (!type || hops > HOPS) {
+		snprintf(buf, size, "%s", inner);
+		return;
+	}
+	if (*after || tag == DW_TAG_const_type || tag == DW_TAG_volatile_type ||
+	    tag == DW_TAG_restrict_type || tag == DW_TAG_atomic_type) {
+		to = type_of(s, type);
+		type_text(s, to, inner, sizeof(inner), hops + 1);
+		die_free(s, to);
+	} else if (!die_name(s, type, inner, sizeof(inner))) {
+		snprintf(inner, sizeof(inner), "{...}");
+	}
+	/* "char *const", not "const char *". */
+	if ((tag == DW_TAG_const_type || tag == DW_TAG_volatile_type) &&
+	    inner[strlen(inner) - 1] == '*') {
+		snprintf(buf, size, "%.200s%.*s", inner,
+			 (int)strlen(before) - 1, before);
+		return;
+	}
+	snprintf(buf, size, "%s%.200s%s%s", before, inner,
+		 *after && inner[strlen(inner) - 1] != '*' ? " " : "", after);
+}
+
+/* -------------------------------------------------------------- locations -- */
+
+enum where { NOWHERE, IN_REG, IN_MEM, AT_ADDRESS };
+struct location {
+	enum where where;
+	unsigned reg; /* enum ctl_usdt_reg */
+	int64_t offset; /* or the address */
+};
+
+static unsigned reg_of(const struct source *s, unsigned n)
+{
+	static const uint8_t i386[] = {
+		CTL_R_RAX, CTL_R_RCX, CTL_R_RDX, CTL_R_RBX,
+		CTL_R_RSP, CTL_R_RBP, CTL_R_RSI, CTL_R_RDI,
+	};
+
+	if (!s->is_i386)
+		return n <= CTL_R_XMM0 + 15 ? n : CTL_R_NONE;
+	if (n < sizeof(i386))
+		return i386[n];
+	return n >= 21 && n <= 28 ? CTL_R_XMM0 + n - 21 : CTL_R_NONE;
+}
+
+struct op {
+	Dwarf_Small atom;
+	Dwarf_Unsigned v[3];
+};
+
+static bool get_op(Dwarf_Locdesc_c d, unsigned i, struct op *op)
+{
+	Dwarf_Unsigned branch;
+	Dwarf_Error e;
+
+	return dwarf_get_location_op_value_c(d, i, &op->atom, &op->v[0],
+					     &op->v[1], &op->v[2], &branch,
+					     &e) == DW_DLV_OK;
+}
+
+/* Where pc's frame base or CFA is: a register and an offset. */
+static bool cfa(struct source *s, uint64_t pc, struct location *l)
+{
+	Dwarf_Addr lo, hi;
+	Dwarf_Error e;
+	Dwarf_Fde fde;
+	unsigned reg;
+
+	if (!s->fdes || dwarf_get_fde_at_pc(s->fdes, pc, &fde, &lo, &hi, &e) !=
+				DW_DLV_OK ||
+	    !cfa_at(fde, pc, &reg, &l->offset))
+		return false;
+	l->where = IN_MEM;
+	l->reg = reg_of(s, reg);
+	return l->reg != CTL_R_NONE;
+}
+
+static bool locate(struct source *s, Dwarf_Die die, Dwarf_Half name,
+		   Dwarf_Die function, uint64_t pc, struct location *l);
+
+static bool decode(struct source *s, const struct op *op, unsigned nops,
+		   Dwarf_Die function, uint64_t pc, struct location *l)
+{
+	struct location base;
+	Dwarf_Addr addr;
+	Dwarf_Error e;
+
+	if (nops != 1)
+		return false; /* computed: not the variable itself */
+	if (op->atom >= DW_OP_reg0 && op->atom <= DW_OP_reg31) {
+		l->where = IN_REG;
+		l->reg = reg_of(s, op->atom - DW_OP_reg0);
+		l->offset = 0;
+		return true;
+	}
+	if (op->atom >= DW_OP_breg0 && op->atom <= DW_OP_breg31) {
+		l->where = IN_MEM;
+		l->reg = reg_of(s, op->atom - DW_OP_breg0);
+		l->offset = (int64_t)op->v[0];
+		return true;
+	}
+	switch (op->atom) {
+	case DW_OP_regx:
+		l->where = IN_REG;
+		l->reg = reg_of(s, op->v[0]);
+		l->offset = 0;
+		return true;
+	case DW_OP_addr:
+		l->where = AT_ADDRESS;
+		l->offset = (int64_t)op->v[0];
+		return true;
+	case DW_OP_addrx:
+	case DW_OP_GNU_addr_index:
+		if (dwarf_debug_addr_index_to_addr(s->cu, op->v[0], &addr,
+						   &e) != DW_DLV_OK)
+			return false;
+		l->where = AT_ADDRESS;
+		l->offset = (int64_t)addr;
+		return true;
+	case DW_OP_call_frame_cfa:
+		return cfa(s, pc, l);
+	case DW_OP_fbreg:
+		if (!function || !locate(s, function, DW_AT_frame_base, NULL,
+					 pc, &base))
+			return false;
+		/* As an expression's whole, a register means its contents. */
+		if (base.where == AT_ADDRESS)
+			return false;
+		l->where = IN_MEM;
+		l->reg = base.reg;
+		l->offset = base.offset + (int64_t)op->v[0];
+		return true;
+	}
+	return false;
+}
+
+static bool locate(struct source *s, Dwarf_Die die, Dwarf_Half name,
+		   Dwarf_Die function, uint64_t pc, struct location *l)
+{
+	Dwarf_Unsigned count, nops, rawlo, rawhi, exproff, descoff;
+	Dwarf_Bool missing;
+	Dwarf_Small lle, source;
+	Dwarf_Loc_Head_c head;
+	Dwarf_Locdesc_c desc;
+	Dwarf_Attribute attr;
+	Dwarf_Addr lo, hi;
+	bool found = false;
+	Dwarf_Error e;
+	struct op op;
+
+	if (!attribute(die, name, &attr))
+		return false;
+	if (dwarf_get_loclist_c(attr, &head, &count, &e) == DW_DLV_OK) {
+		for (Dwarf_Unsigned i = 0; i < count && !found; i++) {
+			if (dwarf_get_locdesc_entry_d(
+				    head, i, &lle, &rawlo, &rawhi, &missing,
+				    &lo, &hi, &nops, &desc, &source, &exproff,
+				    &descoff, &e) != DW_DLV_OK)
+				break;
+			/* source 0: one expression, for everywhere. */
+			if (source && (missing || pc < lo || pc >= hi))
+				continue;
+			found = nops && get_op(desc, 0, &op) &&
+				decode(s, &op, nops, function, pc, l) &&
+				l->reg != CTL_R_NONE;
+			break;
+		}
+		loc_head_free(head);
+	}
+	dwarf_dealloc(s->dbg, attr, DW_DLA_ATTR);
+	return found;
+}
+
+/* --------------------------------------------------------------- matching -- */
+
+struct match {
+	char name[256], type[256];
+};
+
+/*
+ * The member that is size bytes at offset; adds ".a.b" to m->name.  Takes over
+ * type.
+ */
+static bool find_member(struct source *s, Dwarf_Die type, uint64_t offset,
+			unsigned size, struct match *m, int hops)
+{
+	Dwarf_Die child = NULL, mtype;
+	bool found = false;
+	Dwarf_Half tag;
+
+	type = bare_type(s, type);
+	tag = type ? tag_of(type) : 0;
+	if (hops > HOPS ||
+	    (tag != DW_TAG_structure_type && tag != DW_TAG_class_type)) {
+		die_free(s, type);
+		return false;
+	}
+	while (!found && next_child(s, type, &child)) {
+		uint64_t at = 0, bits, msize;
+		size_t len = strlen(m->name);
+		char name[128] = "";
+
+		if (tag_of(child) != DW_TAG_member ||
+		    unsigned_of(s, child, DW_AT_bit_size, &bits))
+			continue;
+		unsigned_of(s, child, DW_AT_data_member_location, &at);
+		msize = type_size(s, type_of(s, child));
+		if (offset < at || !msize || offset - at >= msize)
+			continue;
+		if (die_name(s, child, name, sizeof(name)))
+			snprintf(m->name + len, sizeof(m->name) - len, "%s%s",
+				 len ? "." : "", name);
+		mtype = type_of(s, child);
+		if (offset == at && msize == size) {
+			type_text(s, mtype, m->type, sizeof(m->type), 0);
+			die_free(s, mtype);
+			found = name[0] != '\0';
+		} else {
+			found = find_member(s, mtype, offset - at, size, m,
+					    hops + 1);
+		}
+		if (!found)
+			m->name[len] = '\0';
+	}
+	if (found)
+		die_free(s, child);
+	die_free(s, type);
+	return found;
+}
+
+/* The variable as a whole, or a member of it, offset bytes into it. */
+static bool match_within(struct source *s, Dwarf_Die var, int64_t offset,
+			 const struct ctl_usdt_arg *a, struct match *m)
+{
+	uint64_t size = type_size(s, type_of(s, var));
+	Dwarf_Die type;
+
+	if (offset < 0 || (uint64_t)offset >= size ||
+	    !die_name(s, var, m->name, sizeof(m->name)))
+		return false;
+	if (offset == 0 && size == a->size) {
+		type = type_of(s, var);
+		type_text(s, type, m->type, sizeof(m->type), 0);
+		die_free(s, type);
+		return true;
+	}
+	return find_member(s, type_of(s, var), offset, a->size, m, 0);
+}
+
+/* What the variable points to, offset bytes into that. */
+static bool match_pointed(struct source *s, Dwarf_Die var, int64_t offset,
+			  const struct ctl_usdt_arg *a, struct match *m)
+{
+	Dwarf_Die type = bare_type(s, type_of(s, var)), to;
+	struct match member = { 0 };
+	char name[128];
+	bool found;
+
+	if (!type || tag_of(type) != DW_TAG_pointer_type || offset < 0) {
+		die_free(s, type);
+		return false;
+	}
+	to = type_of(s, type);
+	die_free(s, type);
+	found = to && find_member(s, to, offset, a->size, &member, 0) &&
+		die_name(s, var, name, sizeof(name));
+	if (found) {
+		snprintf(m->name, sizeof(m->name), "%s->%.100s", name,
+			 member.name);
+		memcpy(m->type, member.type, sizeof(m->type));
+	}
+	return found;
+}
+
+static bool match_var(struct source *s, Dwarf_Die var, Dwarf_Die function,
+		      uint64_t pc, const struct ctl_usdt_arg *a,
+		      struct match *m)
+{
+	struct location l = { 0 };
+
+	if (!locate(s, var, DW_AT_location, function, pc, &l))
+		return false;
+	if (a->how == CTL_ARG_REG)
+		return l.where == IN_REG && l.reg == a->base && !a->shift &&
+		       match_within(s, var, 0, a, m);
+	if (a->how != CTL_ARG_MEM || a->index != CTL_R_NONE ||
+	    a->seg != CTL_R_NONE)
+		return false;
+	if (a->base == CTL_R_NONE)
+		return l.where == AT_ADDRESS &&
+		       match_within(s, var,
+				    a->value - (int64_t)s->o->bias - l.offset,
+				    a, m);
+	if (l.where == IN_MEM && l.reg == a->base)
+		return match_within(s, var, a->value - l.offset, a, m);
+	return l.where == IN_REG && l.reg == a->base &&
+	       match_pointed(s, var, a->value, a, m);
+}
+
+static bool match_scope(struct source *s, Dwarf_Die scope, Dwarf_Die function,
+			uint64_t pc, const struct ctl_usdt_arg *a,
+			struct match *m)
+{
+	Dwarf_Die child = NULL;
+	Dwarf_Half tag;
+
+	while (next_child(s, scope, &child)) {
+		tag = tag_of(child);
+		if ((tag == DW_TAG_formal_parameter ||
+		     tag == DW_TAG_variable) &&
+		    match_var(s, child, function, pc, a, m)) {
+			die_free(s, child);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---------------------------------------------------------------- one site -- */
+
+struct chain {
+	Dwarf_Die die[DEPTH]; /* from the function in */
+	unsigned n;
+};
+
+static bool is_scope(Dwarf_Half tag)
+{
+	return tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine ||
+	       tag == DW_TAG_lexical_block;
+}
+
+static void find_chain(struct source *s, Dwarf_Die parent, uint64_t pc,
+		       struct chain *c)
+{
+	Dwarf_Die child = NULL;
+	Dwarf_Half tag;
+
+	while (c->n < DEPTH && next_child(s, parent, &child)) {
+		tag = tag_of(child);
+		if (is_scope(tag) && contains(s, child, pc)) {
+			c->die[c->n++] = child;
+			find_chain(s, child, pc, c);
+			return;
+		}
+		if (tag == DW_TAG_namespace) {
+			find_chain(s, child, pc, c);
+			if (c->n) {
+				die_free(s, child);
+				return;
+			}
+		}
+	}
+}
+
+static const char *keep(struct source *s, const char *text)
+{
+	return arena_strndup(&s->u->arena, text, strlen(text));
+}
+
+/* The line table's row for pc. */
+static bool find_line(struct source *s, uint64_t pc, const char **file,
+		      unsigned *line)
+{
+	Dwarf_Line_Context context;
+	Dwarf_Line *v, best = NULL;
+	Dwarf_Unsigned version, number;
+	Dwarf_Small tables;
+	Dwarf_Signed count;
+	Dwarf_Error e;
+	Dwarf_Addr addr, next;
+	Dwarf_Bool end;
+	char *src;
+	bool found = false;
+
+	if (dwarf_srclines_b(s->cu, &version, &tables, &context, &e) !=
+	    DW_DLV_OK)
+		return false;
+	if (dwarf_srclines_from_linecontext(context, &v, &count, &e) ==
+	    DW_DLV_OK) {
+		/* A row is for the addresses from its own to the next one's. */
+		for (Dwarf_Signed i = 0; i + 1 < count; i++)
+			if (dwarf_lineaddr(v[i], &addr, &e) == DW_DLV_OK &&
+			    dwarf_lineaddr(v[i + 1], &next, &e) == DW_DLV_OK &&
+			    dwarf_lineendsequence(v[i], &end, &e) ==
+				    DW_DLV_OK &&
+			    !end && addr <= pc && pc < next)
+				best = v[i];
+		if (best && dwarf_lineno(best, &number, &e) == DW_DLV_OK &&
+		    dwarf_linesrc(best, &src, &e) == DW_DLV_OK) {
+			*file = keep(s, src);
+			*line = number;
+			dwarf_dealloc(s->dbg, src, DW_DLA_STRING);
+			found = *file != NULL;
+		}
+	}
+	dwarf_srclines_dealloc_b(context);
+	return found;
+}
+
+/* Where an inlined function was called. */
+static void call_site(struct source *s, Dwarf_Die inlined,
+		      struct ctl_usdt_frame *f)
+{
+	uint64_t file, line;
+	Dwarf_Signed count;
+	Dwarf_Error e;
+	char **files;
+
+	if (unsigned_of(s, inlined, DW_AT_call_line, &line))
+		f->line = line;
+	if (!unsigned_of(s, inlined, DW_AT_call_file, &file) ||
+	    dwarf_srcfiles(s->cu, &files, &count, &e) != DW_DLV_OK)
+		return;
+	if (s->version < 5)
+		file--; /* 0 was "none" */
+	if (file < (uint64_t)count)
+		f->file = keep(s, files[file]);
+	for (Dwarf_Signed i = 0; i < count; i++)
+		dwarf_dealloc(s->dbg, files[i], DW_DLA_STRING);
+	dwarf_dealloc(s->dbg, files, DW_DLA_LIST);
+}
+
+static int set_frames(struct source *s, const struct chain *c,
+		      struct raw_site *raw)
+{
+	struct ctl_usdt_frame *v;
+	char name[256];
+	unsigned n = 0;
+
+	v = arena_alloc(&s->u->arena, (c->n + 1) * sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	find_line(s, raw->pc, &v[0].file, &v[0].line);
+	for (unsigned i = c->n; i-- > 0;) {
+		Dwarf_Half tag = tag_of(c->die[i]);
+
+		if (tag == DW_TAG_lexical_block)
+			continue;
+		if (die_name(s, c->die[i], name, sizeof(name)))
+			v[n].function = keep(s, name);
+		n++;
+		if (tag == DW_TAG_inlined_subroutine)
+			call_site(s, c->die[i], &v[n]);
+	}
+	if (!n && v[0].file)
+		n = 1; /* code of the assembler: a line and no function */
+	if (n) {
+		raw->site.frames = v;
+		raw->site.nframes = n;
+	}
+	return 0;
+}
+
+static int set_args(struct source *s, const struct chain *c,
+		    struct raw_site *raw)
+{
+	/* Locations are given in the frame of the function itself. */
+	Dwarf_Die function = c->n ? c->die[0] : NULL;
+
+	for (unsigned i = 0; i < raw->site.nargs; i++) {
+		struct ctl_usdt_arg *a = &raw->args[i];
+		struct match m = { 0 };
+		bool found = false;
+
+		if (raw->site.is_enabled)
+			break;
+		for (unsigned k = c->n; k-- > 0 && !found;)
+			found = match_scope(s, c->die[k], function, raw->pc, a,
+					    &m);
+		if (!found && a->base == CTL_R_NONE)
+			found = match_scope(s, s->cu, NULL, raw->pc, a, &m);
+		if (!found)
+			continue;
+		a->name = keep(s, m.name);
+		if (!a->type)
+			a->type = keep(s, m.type);
+		if (!a->name || !a->type)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int describe_site(struct source *s, struct raw_site *raw)
+{
+	struct chain c = { .n = 0 };
+	int r;
+
+	find_chain(s, s->cu, raw->pc, &c);
+	r = set_frames(s, &c, raw);
+	if (r == 0)
+		r = set_args(s, &c, raw);
+	while (c.n)
+		die_free(s, c.die[--c.n]);
+	return r;
+}
+
+/* ------------------------------------------------------------------- units -- */
+
+static int describe_unit(struct source *s)
+{
+	Dwarf_Addr low;
+	Dwarf_Error e;
+	int r = 0;
+
+	s->cu_low = dwarf_lowpc(s->cu, &low, &e) == DW_DLV_OK ? low : 0;
+	for (struct raw_site *raw = s->u->raw; raw && r == 0; raw = raw->next)
+		if (raw->object == s->o && contains(s, s->cu, raw->pc))
+			r = describe_site(s, raw);
+	return r;
+}
+
+static int describe_all(struct source *s)
+{
+	Dwarf_Unsigned length, typeoff, next;
+	Dwarf_Half addrsize, offsize, extsize, type;
+	Dwarf_Sig8 signature;
+	Dwarf_Off abbrev;
+	Dwarf_Error e;
+	int r = 0;
+
+	/* To the end in any case: libdwarf remembers where it was. */
+	while (dwarf_next_cu_header_d(s->dbg, 1, &length, &s->version, &abbrev,
+				      &addrsize, &offsize, &extsize, &signature,
+				      &typeoff, &next, &type, &e) == DW_DLV_OK) {
+		s->address_size = addrsize;
+		s->cu = NULL;
+		if (r < 0 || dwarf_siblingof_b(s->dbg, NULL, 1, &s->cu, &e) !=
+				     DW_DLV_OK)
+			continue;
+		if (tag_of(s->cu) == DW_TAG_compile_unit)
+			r = describe_unit(s);
+		die_free(s, s->cu);
+	}
+	return r;
+}
+
+/* ------------------------------------------------------------- debug files -- */
+
+static bool same_build(const char *path, const char *build_id)
+{
+	struct elf_file f;
+	bool same;
+	int fd = elf_open_regular(AT_FDCWD, path);
+
+	if (fd < 0 || elf_file_open(&f, fd) < 0)
+		return false;
+	same = !strcmp(f.build_id, build_id);
+	elf_file_close(&f);
+	return same;
+}
+
+static int try_file(const char *path, const char *build_id)
+{
+	return same_build(path, build_id) ? elf_open_regular(AT_FDCWD, path) :
+					    -ENOENT;
+}
+
+/* The name in .gnu_debuglink, in buf. */
+static bool debug_link(struct elf_file *f, char *buf, size_t size)
+{
+	Elf_Scn *scn = NULL;
+	const char *name;
+	const char *bytes;
+	GElf_Shdr sh;
+	size_t len;
+
+	while (elf_section_next(f, &scn, &sh, &name)) {
+		if (strcmp(name, ".gnu_debuglink") != 0)
+			continue;
+		bytes = elf_section_bytes(scn, &sh, &len);
+		if (!bytes || strnlen(bytes, len) == len || len > size ||
+		    strchr(bytes, '/'))
+			return false;
+		strcpy(buf, bytes);
+		return true;
+	}
+	return false;
+}
+
+/* Separate debug information, by build-id and by name.  Both have to be of the
+ * same build. */
+static int open_separate(struct elf_file *f, const char *object)
+{
+	static const char dir[] = "/usr/lib/debug";
+	const char *id = f->build_id, *slash = strrchr(object, '/');
+	int dirlen = slash ? (int)(slash - object) : 0, fd;
+	char path[4096], link[256];
+
+	if (strlen(id) < 3)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", dir, id,
+		 id + 2);
+	fd = try_file(path, id);
+	if (fd >= 0 || !debug_link(f, link, sizeof(link)))
+		return fd;
+	snprintf(path, sizeof(path), "%.*s/%s", dirlen, object, link);
+	fd = try_file(path, id);
+	if (fd < 0) {
+		snprintf(path, sizeof(path), "%.*s/.debug/%s", dirlen, object,
+			 link);
+		fd = try_file(path, id);
+	}
+	if (fd < 0) {
+		snprintf(path, sizeof(path), "%s%.*s/%s", dir, dirlen, object,
+			 link);
+		fd = try_file(path, id);
+	}
+	return fd;
+}
+
+static int reopen(int fd)
+{
+	char path[32];
+	int r;
+
+	/* A descriptor of its own: libdwarf moves the file position. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	r = open(path, O_RDONLY | O_CLOEXEC);
+	return r < 0 ? -errno : r;
+}
+
+int dwarf_describe(struct ctl_usdt *u, struct usdt_object *o)
+{
+	struct source s = { .u = u, .o = o };
+	Dwarf_Cie *cies;
+	Dwarf_Signed ncies;
+	int fd, main_fd, r = 0;
+	GElf_Shdr sh;
+	Dwarf_Error e;
+
+	if (o->file->fd < 0)
+		return 0;
+	s.is_i386 = o->file->ehdr.e_machine == EM_386;
+	if (elf_section_find(o->file, ".debug_info", &sh))
+		fd = reopen(o->file->fd);
+	else
+		fd = open_separate(o->file, o->path);
+	if (fd < 0)
+		return 0; /* there is none */
+	main_fd = reopen(o->file->fd);
+	if (main_fd >= 0 && debug_init(main_fd, &s.main) == DW_DLV_OK) {
+		if (dwarf_get_fde_list_eh(s.main, &cies, &ncies, &s.fdes,
+					  &s.nfdes, &e) != DW_DLV_OK)
+			s.fdes = NULL;
+	}
+	if (debug_init(fd, &s.dbg) == DW_DLV_OK) {
+		r = describe_all(&s);
+		debug_finish(s.dbg);
+	}
+	if (s.main)
+		debug_finish(s.main);
+	if (main_fd >= 0)
+		close(main_fd);
+	close(fd);
+	return r;
+}
