@@ -15,7 +15,7 @@
 
 #include "common/common.h"
 
-/* A step that has not ended by then sleeps in a system call: leave it. */
+/* A step that has not ended by then sleeps in a system call. */
 #define STEP_MS 1000
 
 struct options {
@@ -127,7 +127,13 @@ static int run_handle(struct ctl *h, const char *object, void *arg)
 		return 0;
 	}
 	r = ctl_wstop(h, STEP_MS);
-	return r < 0 && r != -ETIME ? cmd_fail(r, "step", object) : 0;
+	if (r == -ETIME)
+		cmd_complain("cannot step %s: it sleeps in a system call and "
+			     "stops when that is over; see pflags, pwait -s",
+			     object);
+	else if (r < 0)
+		cmd_fail(r, "step", object);
+	return r < 0 ? r : 0;
 }
 
 /* Through the server that controls it. */

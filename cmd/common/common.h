@@ -114,7 +114,7 @@ struct json_object *cmd_json_text(const char *text, size_t len);
 /* One line of JSON on out; takes over obj. */
 void cmd_json_print(FILE *out, struct json_object *obj);
 
-/* The command line of a process, or [comm], fit for a terminal. */
+/* The command line of a process, or [comm]: whatever bytes it chose. */
 void cmd_process_args(pid_t pid, char *buf, size_t size);
 
 /*

@@ -68,7 +68,9 @@ static void print_version(FILE *out, struct argp_state *state)
 		fprintf(out, "%s\n", backends);
 }
 
-void (*argp_program_version_hook)(FILE *, struct argp_state *) = print_version;
+/* libc looks for it by name: -fvisibility=hidden must not hide it. */
+__attribute__((visibility("default"))) void (*argp_program_version_hook)(
+	FILE *, struct argp_state *) = print_version;
 
 /* Before main(), so that what the parser does is logged too. */
 __attribute__((constructor)) static void log_from_environment(void)

@@ -22,7 +22,7 @@ struct snapshot {
 	int nlwp;
 	const char *backend;
 	char tracer[16]; /* name of st.tracer, or "" */
-	char args[256];
+	char args[4096];
 };
 
 #define REG(name) { #name, offsetof(struct ctl_regs, name) }
@@ -69,14 +69,6 @@ static void process_name(pid_t pid, char *buf, size_t size)
 		buf[--n] = '\0';
 }
 
-/* Another process chose these bytes: keep them from driving the terminal. */
-static void defuse(char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			*s = '?';
-}
-
 void cmd_process_args(pid_t pid, char *buf, size_t size)
 {
 	char comm[32] = "";
@@ -91,7 +83,6 @@ void cmd_process_args(pid_t pid, char *buf, size_t size)
 		process_name(pid, comm, sizeof(comm));
 		snprintf(buf, size, "[%s]", comm);
 	}
-	defuse(buf);
 }
 
 static int take_snapshot(struct snapshot *s, struct ctl *h,
@@ -115,7 +106,6 @@ static int take_snapshot(struct snapshot *s, struct ctl *h,
 	s->backend = ctl_backend(h);
 	if (s->st.tracer)
 		process_name(s->st.tracer, s->tracer, sizeof(s->tracer));
-	defuse(s->tracer);
 	cmd_process_args(s->st.pid, s->args, sizeof(s->args));
 	return 0;
 }
@@ -366,11 +356,17 @@ static void print_bitset(FILE *out, const char *label,
 	putc('\n', out);
 }
 
+/* As much of a command line as tells which it is; JSON has more. */
+#define ARGS_SHOWN 160
+
 static void print_process(FILE *out, const struct snapshot *s)
 {
 	const struct ctl_status *st = &s->st;
+	size_t n = strlen(s->args);
 
-	fprintf(out, "%d:\t%s\n", st->pid, s->args);
+	fprintf(out, "%d:\t", st->pid);
+	cmd_text_print(out, s->args, n > ARGS_SHOWN ? ARGS_SHOWN : n);
+	fputs(n > ARGS_SHOWN ? "...\n" : "\n", out);
 	if (!(st->flags & PR_ATTACHED))
 		fputs("\tnot controlled", out);
 	else if (st->holder)
@@ -384,9 +380,12 @@ static void print_process(FILE *out, const struct snapshot *s)
 			st->nrings);
 	}
 	putc('\n', out);
-	if (st->tracer)
-		fprintf(out, "\ttraced by %s (pid %d)\n",
-			*s->tracer ? s->tracer : "a process", st->tracer);
+	if (st->tracer) {
+		fputs("\ttraced by ", out);
+		cmd_text_print(out, s->tracer, strlen(s->tracer));
+		fprintf(out, "%s(pid %d)\n", *s->tracer ? " " : "",
+			st->tracer);
+	}
 	fputs("\tflags = ", out);
 	print_bits(out, st->flags, flag_of);
 	fprintf(out, "  threads = %u", st->nlwp);
@@ -442,11 +441,11 @@ static void print_registers(FILE *out, const struct ctl_regs *regs)
 
 static void print_thread(FILE *out, const struct ctl_lwpstatus *l, int flags)
 {
-	char comm[sizeof(l->comm) + 1], buf[16];
+	char buf[16];
 
-	snprintf(comm, sizeof(comm), "%.*s", (int)sizeof(l->comm), l->comm);
-	defuse(comm);
-	fprintf(out, " /%d:\t%s\n\tflags = ", l->tid, comm);
+	fprintf(out, " /%d:\t", l->tid);
+	cmd_text_print(out, l->comm, strnlen(l->comm, sizeof(l->comm)));
+	fputs("\n\tflags = ", out);
 	print_bits(out, l->flags, flag_of);
 	if (l->why) {
 		const char *what = cmd_stop_what(l, buf, sizeof(buf));
@@ -544,11 +543,11 @@ static struct json_object *json_registers(const struct ctl_regs *regs)
 static struct json_object *json_thread(const struct ctl_lwpstatus *l, int flags)
 {
 	struct json_object *o = json_object_new_object();
-	char comm[sizeof(l->comm) + 1], buf[16];
+	char buf[16];
 
-	snprintf(comm, sizeof(comm), "%.*s", (int)sizeof(l->comm), l->comm);
 	add(o, "tid", json_object_new_int(l->tid));
-	add(o, "name", json_text(comm));
+	add(o, "name",
+	    cmd_json_text(l->comm, strnlen(l->comm, sizeof(l->comm))));
 	add(o, "flags", json_bits(l->flags, flag_of));
 	add(o, "why", l->why ? json_name(cmd_stop_why(l)) : NULL);
 	add(o, "what",
