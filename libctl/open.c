@@ -369,7 +369,7 @@ static unsigned flags_of(const struct ctl_procinfo *pi)
 {
 	return (pi->state == 'S' || pi->state == 'D' ? PR_ASLEEP : 0) |
 	       (pi->tracer ? PR_PTRACE : 0) |
-	       (pi->state == 'T' ? PR_STOPPED : 0);
+	       (pi->state == 'T' || pi->state == 't' ? PR_STOPPED : 0);
 }
 
 /* What /proc tells of a thread that no server holds. */

@@ -221,6 +221,9 @@ int ctl_proc_syscall(pid_t pid, pid_t tid, struct ctl_lwpstatus *s)
 		if (end == p)
 			return -EBUSY;
 	}
+	/* Of a kernel thread nothing is known, and all of it reads 0. */
+	if (v[7] == 0 && v[8] == 0)
+		return -EBUSY;
 	s->syscall = v[0];
 	/* The file does not tell the ABI; 32-bit code lies below 4 GiB. */
 	s->sysabi = v[8] <= UINT32_MAX ? CTL_ABI_COMPAT : CTL_ABI_NATIVE;
