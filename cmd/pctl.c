@@ -15,15 +15,58 @@
 
 #include "common/message.h"
 
+struct list;
+
 struct options {
 	struct cmd_operand operand;
 	struct cmd_message *messages;
 	size_t n;
+	const struct list *list;
 	bool json;
 	int flags; /* CMD_STATUS_* */
 };
 
+/* What has names; NULL: the messages. */
+struct list {
+	const char *word;
+	int64_t first, last; /* bits: shifts */
+	bool bits;
+	const char *(*name)(int64_t);
+};
+
+static const char *signal_name(int64_t n)
+{
+	return ctl_signal_name(n);
+}
+
+static const char *fault_name(int64_t n)
+{
+	return ctl_fault_name(n);
+}
+
+static const char *syscall_name(int64_t n)
+{
+	return ctl_syscall_name(CTL_ABI_NATIVE, n);
+}
+
+static const char *mode_name(int64_t n)
+{
+	return ctl_mode_name(n);
+}
+
+static const struct list lists[] = {
+	{ "messages", 0, 0, false, NULL },
+	{ "signals", 1, 64, false, signal_name },
+	{ "faults", 1, CTL_FAULT_MAX, false, fault_name },
+	{ "syscalls", 0, CTL_SYSSET_BITS - 1, false, syscall_name },
+	{ "modes", 0, 31, true, mode_name },
+};
+
+#define KEY_LIST 256
+
 static const struct argp_option option_table[] = {
+	{ "list", KEY_LIST, "WHAT", OPTION_ARG_OPTIONAL,
+	  "List names: messages, signals, faults, syscalls or modes", 0 },
 	{ "registers", 'r', NULL, 0, "Show the registers of stopped threads",
 	  0 },
 	{ 0 },
@@ -36,7 +79,7 @@ static const struct argp_child children[] = {
 static void parse_messages(struct options *opt, char **words, size_t n,
 			   struct argp_state *state)
 {
-	const char *why;
+	const char *syntax;
 	size_t used;
 	int r;
 
@@ -45,17 +88,17 @@ static void parse_messages(struct options *opt, char **words, size_t n,
 		argp_failure(state, CMD_NONE, ENOMEM, "messages");
 	for (; n; words += used, n -= used) {
 		r = cmd_message_parse(words, n, &opt->messages[opt->n], &used,
-				      &why);
+				      &syntax);
 		if (r == -ENOMEM)
 			argp_failure(state, CMD_NONE, ENOMEM, "%s", words[0]);
-		if (r < 0 && !strcmp(why, "not a message"))
-			argp_error(state, "not a message: %s", words[0]);
+		if (r < 0 && !syntax)
+			argp_error(state, "not a message: %s (see pctl --list)",
+				   words[0]);
 		if (r < 0 && n > 1)
-			argp_error(state, "%s: %s is not %s", words[0],
-				   words[1], why);
+			argp_error(state, "%s takes %s, not %s", words[0],
+				   syntax, words[1]);
 		if (r < 0)
-			argp_error(state, "%s needs an operand: %s", words[0],
-				   why);
+			argp_error(state, "%s takes %s", words[0], syntax);
 		opt->n++;
 	}
 }
@@ -71,6 +114,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'r':
 		opt->flags |= CMD_STATUS_REGS;
 		return 0;
+	case KEY_LIST:
+		for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+			if (!arg || !strcmp(arg, lists[i].word)) {
+				opt->list = &lists[i];
+				return 0;
+			}
+		argp_error(state, "cannot list %s: only messages, signals, "
+				  "faults, syscalls, modes", arg);
+		return 0;
 	case ARGP_KEY_ARG:
 		opt->operand.arg = arg;
 		if (ctl_target_parse(arg, &opt->operand.target) < 0)
@@ -81,14 +133,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->next = state->argc;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "no operand given");
+		if (!opt->list)
+			argp_error(state, "no operand given");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
 static const struct argp argp = {
-	option_table, parse, "PID[/LWPS] [MESSAGE [OPERAND]]...",
+	option_table, parse,
+	"PID[/LWPS] [MESSAGE [OPERAND]]...\n--list[=WHAT]",
 	"Send control messages to a process, then show its status.  ctl(4) has "
 	"the messages; for example:\n\n"
 	"  pctl 4242 PCSENTRY openat,read PCSET PR_RLC PCRUN PCWSTOP\v"
@@ -265,6 +319,50 @@ static int control(struct ctl *h, const char *object, void *arg)
 	return r;
 }
 
+/* ---------------------------------------------------------------- names -- */
+
+static void print_name(const char *name, int64_t number, const char *operand,
+		       bool json)
+{
+	struct json_object *o;
+
+	if (!json) {
+		fputs(name, stdout);
+		if (operand && *operand)
+			printf("\t%s", operand);
+		putchar('\n');
+		return;
+	}
+	o = json_object_new_object();
+	json_object_object_add(o, "name", json_object_new_string(name));
+	json_object_object_add(o, "number", json_object_new_int64(number));
+	if (operand)
+		json_object_object_add(
+			o, "operand",
+			*operand ? json_object_new_string(operand) : NULL);
+	cmd_json_print(stdout, o);
+}
+
+static void print_list(const struct list *list, bool json)
+{
+	const char *syntax;
+	long code;
+
+	for (size_t i = 0; !list->name; i++) {
+		code = cmd_message_row(i, &syntax);
+		if (code < 0)
+			return;
+		print_name(ctl_message_name(code), code, syntax, json);
+	}
+	for (int64_t n = list->first; n <= list->last; n++) {
+		int64_t number = list->bits ? INT64_C(1) << n : n;
+		const char *name = list->name(number);
+
+		if (name)
+			print_name(name, number, NULL, json);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static struct options opt;
@@ -272,6 +370,10 @@ int main(int argc, char **argv)
 	int code;
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &opt);
+	if (opt.list) {
+		print_list(opt.list, opt.json);
+		return cmd_finish(CMD_OK);
+	}
 	code = cmd_each(&one, 0, control, &opt);
 	for (size_t i = 0; i < opt.n; i++)
 		cmd_message_free(&opt.messages[i]);

@@ -172,7 +172,9 @@ static int run_opened(struct ctl *h, int pidfd, const struct cmd_operand *op,
 	if (r < 0)
 		return cmd_fail(r, "run", op->arg);
 	run.job_stopped = job_stopped(h);
-	if (st.flags & PR_ATTACHED) {
+	/* Somebody else holds it: to ask for control tells who. */
+	if (st.flags & PR_ATTACHED ||
+	    (st.tracer && st.flags & PR_STOPPED && !run.job_stopped)) {
 		r = run_controlled(op, st.lwp.tid, &run);
 	} else if (opt->step) {
 		cmd_complain("cannot step %s: not stopped; pstop stops it",

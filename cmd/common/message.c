@@ -491,7 +491,7 @@ static const struct {
 	{ PCDSTOP, NULL, NULL },
 	{ PCWSTOP, NULL, NULL },
 	{ PCTWSTOP, operand_ms, "milliseconds" },
-	{ PCRUN, operand_run, "flags, PRCSIG|PRSTEP" },
+	{ PCRUN, operand_run, "flags (PRCSIG|PRSTEP) or nothing" },
 	{ PCCSIG, NULL, NULL },
 	{ PCCFAULT, NULL, NULL },
 	{ PCSSIG, operand_siginfo, "a signal, or none" },
@@ -502,22 +502,30 @@ static const struct {
 	{ PCSFAULT, operand_fltset, "a list of faults" },
 	{ PCSENTRY, operand_sysset, "a list of system calls" },
 	{ PCSEXIT, operand_sysset, "a list of system calls" },
-	{ PCSET, operand_modes, "modes, PR_FORK|PR_RLC" },
-	{ PCUNSET, operand_modes, "modes, PR_FORK|PR_RLC" },
-	{ PCSREG, operand_registers, "registers, rip=0x...,rax=0" },
-	{ PCSFPREG, operand_registers, "registers, xmm0=0x...,mxcsr=0x1f80" },
+	{ PCSET, operand_modes, "modes (PR_FORK|PR_RLC)" },
+	{ PCUNSET, operand_modes, "modes (PR_FORK|PR_RLC)" },
+	{ PCSREG, operand_registers, "registers (rip=0x...,rax=0)" },
+	{ PCSFPREG, operand_registers, "registers (xmm0=0x...,mxcsr=0x1f80)" },
 	{ PCSVADDR, operand_number, "an address" },
 	{ PCREAD, operand_read, "ADDR,LEN" },
 	{ PCWRITE, operand_write, "ADDR,HEX or ADDR,\"TEXT\"" },
 	{ PCRING, operand_ring, "SIZE or SIZE,drop" },
-	{ PCRECORD, operand_record, "events, syscall,signal,exit" },
+	{ PCRECORD, operand_record, "events (syscall,signal,exit)" },
 	{ PCCAPTURE, operand_capture, "CALL:OP,ARG,entry|exit,LIMIT..." },
 	/* For the server to refuse. */
-	{ PCNICE, operand_number, "a number" },
+	{ PCNICE, operand_number, NULL },
 	{ PCWATCH, NULL, NULL },
 	{ PCAGENT, NULL, NULL },
 	{ PCSCRED, NULL, NULL },
 };
+
+long cmd_message_row(size_t i, const char **syntax)
+{
+	if (i >= ARRAY_SIZE(messages) || messages[i].code == PCNICE)
+		return -1;
+	*syntax = messages[i].syntax ? messages[i].syntax : "";
+	return messages[i].code;
+}
 
 static bool is_name(const char *word)
 {
@@ -526,14 +534,14 @@ static bool is_name(const char *word)
 }
 
 int cmd_message_parse(char *const words[], size_t n, struct cmd_message *m,
-		      size_t *used, const char **why)
+		      size_t *used, const char **syntax)
 {
 	const char *word = n > 1 ? words[1] : NULL;
 	size_t i = 0;
 	int r;
 
 	memset(m, 0, sizeof(*m));
-	*why = "not a message";
+	*syntax = NULL;
 	/* Of a number it could not be said whether it is an operand. */
 	if (!is_name(words[0]))
 		return -EINVAL;
@@ -545,7 +553,7 @@ int cmd_message_parse(char *const words[], size_t n, struct cmd_message *m,
 	*used = 1;
 	if (!messages[i].operand)
 		return 0;
-	*why = messages[i].syntax;
+	*syntax = messages[i].syntax ? messages[i].syntax : "a number";
 	if (m->code == PCRUN && is_name(word))
 		word = NULL;
 	else if (m->code != PCRUN && !word)

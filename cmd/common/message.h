@@ -24,10 +24,13 @@ struct cmd_message {
 
 /*
  * The message that words[0] names, with its operand from words[1] if it has
- * one; *used is how many words that took.  0, or -EINVAL with *why a text.
+ * one; *used is how many words that took.  0, or -EINVAL with *syntax what the
+ * operand has to be, NULL when words[0] is no message.
  */
 int cmd_message_parse(char *const words[], size_t n, struct cmd_message *m,
-		      size_t *used, const char **why);
+		      size_t *used, const char **syntax);
+/* Message i of those that are provided, and its operand or ""; -1: no more. */
+long cmd_message_row(size_t i, const char **syntax);
 /* Put the changes of a PCSREG or PCSFPREG over regs; 0 or -EINVAL. */
 int cmd_message_apply(struct cmd_message *m, void *regs);
 void cmd_message_free(struct cmd_message *m);
