@@ -2,6 +2,7 @@
 # The tests: everything they need is built, then tests/run runs them.
 
 CAGE := $(O)/tests/cage
+HOLD := $(O)/tests/hold
 TRACEE_BINS := $(addprefix $(O)/tests/tracees/,$(TRACEES))
 UNIT_BINS := $(addprefix $(O)/tests/unit/,$(UNITS))
 
@@ -18,6 +19,10 @@ $(CAGE): tests/cage.c
 	$(CC) $(CPPFLAGS_ALL) $(CSTD) $(WARN) $(CFLAGS) -MMD -MP -MF $@.d \
 		$(LDFLAGS) -o $@ $<
 
+$(HOLD): $(call obj,tests/hold.c) $(LIBSO)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< -L$(O)/lib -lctl $(LIBS)
+
 # They may call what is hidden: hence the archives.
 COMMONA := $(O)/tests/common.a
 $(COMMONA): $(COMMON_OBJ)
@@ -31,7 +36,7 @@ $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(COMMONA) $(LIBA)
 
 tracees: $(TRACEE_BINS)
 units: $(UNIT_BINS)
-test-programs: all stress $(CAGE) $(TRACEE_BINS) $(UNIT_BINS)
+test-programs: all stress $(CAGE) $(HOLD) $(TRACEE_BINS) $(UNIT_BINS)
 
 # In a make of its own: packages that come now change what pkg-config says.
 check:
@@ -53,4 +58,5 @@ check-cc:
 	done
 
 .SECONDARY: $(UNITS:%=$(O)/obj/tests/unit/%.o)
--include $(TRACEE_BINS:=.d) $(CAGE).d $(UNITS:%=$(O)/obj/tests/unit/%.d)
+-include $(TRACEE_BINS:=.d) $(CAGE).d $(O)/obj/tests/hold.d \
+	$(UNITS:%=$(O)/obj/tests/unit/%.d)

@@ -107,6 +107,27 @@ spawn()
 	started="$started $pid"
 }
 
+# hold PID WORD...: hold a handle (tests/hold.c); sets holder and held, the
+# file that it prints to.  pid stays the target's.
+hold()
+{
+	saved="$pid $out $err"
+	target "$CTL_BUILD/tests/hold" "$@"
+	hold_status=$?
+	holder=$pid held=$out
+	pid=${saved%% *} err=${saved##* }
+	saved=${saved#* }
+	out=${saved% *}
+	return $hold_status
+}
+
+# tried HOLDER FILE: make it try each operation, wait for the results
+tried()
+{
+	kill -USR1 "$1"
+	wait_until grep -q '^end$' "$2"
+}
+
 # gone PID: is there no such process, or a zombie only?
 gone()
 {
@@ -255,6 +276,14 @@ as_user()
 		--clear-groups "$@"
 }
 
+# user_spawn COMMAND...: as_user in the background, as spawn does
+user_spawn()
+{
+	XDG_RUNTIME_DIR=$tmp/user spawn setpriv --reuid=65534 --regid=65534 \
+		--clear-groups "$@"
+}
+
+# The place of that user's keepers.
 user_dir()
 {
 	mkdir -p "$tmp/user"
