@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+demo:
+	CC="$(CC)" scripts/deps install build demo
+	$(MAKE) all
+	scripts/demo $(O)
