@@ -86,6 +86,53 @@ int usdt_decl_native(const struct usdt_decl_probe *p, unsigned i,
 int usdt_decl_translated(const struct usdt_decl_probe *p, unsigned i,
 			 struct text *type, unsigned *from);
 
+/* ------------------------------------------------------------------- DOF -- */
+
+struct dof_bytes {
+	const unsigned char *p;
+	size_t len;
+};
+struct dof {
+	const unsigned char *p;
+	size_t len; /* of this one; more may follow */
+	uint64_t secoff;
+	uint32_t secsize, secnum, next;
+	unsigned version;
+};
+struct dof_provider {
+	struct text name;
+	struct dof_bytes strings, probes, offsets, enabled, mapping;
+	size_t next;
+};
+struct dof_probe_entry { /* as in the file */
+	uint64_t addr;
+	uint32_t func, name, nargv, xargv, argidx, offidx;
+	uint8_t nargc, xargc;
+	uint16_t noffs;
+	uint32_t enoffidx;
+	uint16_t nenoffs, pad1;
+	uint32_t pad2;
+};
+struct dof_probe {
+	struct dof_probe_entry e; /* its ranges lie inside the tables */
+	struct text name, function;
+};
+/* 0, -EBADMSG, -EOPNOTSUPP */
+int dof_open(const void *bytes, size_t len, struct dof *d);
+/* 1 with the next one, 0 at the end, -EBADMSG. */
+int dof_provider_next(struct dof *d, struct dof_provider *p);
+int dof_probe_next(struct dof_provider *p, struct dof_probe *pr);
+/* i below e.noffs, e.nenoffs */
+uint64_t dof_site(const struct dof_provider *p, const struct dof_probe *pr,
+		  unsigned i);
+uint64_t dof_enabled_site(const struct dof_provider *p,
+			  const struct dof_probe *pr, unsigned i);
+/* As usdt_decl_native(), usdt_decl_translated(). */
+int dof_native(const struct dof_provider *p, const struct dof_probe *pr,
+	       unsigned i, struct text *type);
+int dof_translated(const struct dof_provider *p, const struct dof_probe *pr,
+		   unsigned i, struct text *type, unsigned *from);
+
 /* ------------------------------------------------------------- arguments -- */
 
 /* What an argument's text means depends on these. */
@@ -197,6 +244,9 @@ int usdt_read_object(struct ctl_usdt *u, struct elf_file *f, const char *path,
 struct raw_site *usdt_add_site(struct ctl_usdt *u, struct usdt_object *o,
 			       int kind, struct text provider, struct text name,
 			       uint64_t pc, struct text args);
+/* dof.c: a section of DOF.  0 or -ENOMEM. */
+int dof_read(struct ctl_usdt *u, struct usdt_object *o, Elf_Scn *scn,
+	     const GElf_Shdr *sh);
 /*
  * dwarf.c: functions, lines, names and types, as far as there is debug
  * information.  0 or -ENOMEM.

@@ -336,6 +336,8 @@ int usdt_read_object(struct ctl_usdt *u, struct elf_file *f, const char *path,
 	while (r == 0 && elf_section_next(f, &scn, &sh, &name))
 		if (sh.sh_type == SHT_NOTE)
 			r = read_notes(u, o, scn, &sh, has_base ? &base : NULL);
+		else if (!strcmp(name, ".SUNW_dof"))
+			r = dof_read(u, o, scn, &sh);
 	for (struct raw_site *s = u->raw; s && s->object == o; s = s->next)
 		if (s->semaphore)
 			s->has_semaphore_offset = elf_offset_of(

@@ -49,6 +49,23 @@ orders:shipped 0x12fb -4@%ebx -1@%al" "$(sites)"
 	grep -q 'arg1  -1@%al  int8_t' "$tmp/stdout" || fail "$(stdout)"
 }
 
+testDof()
+{
+	needs_command jq || return 0
+	ok pusdt list -j "$TRACEES/doffed"
+	assertEquals dof "$(jq -r .kind "$tmp/stdout" | sort -u)"
+	# The program's own symbol says where the sites have to be.
+	work=$(nm "$TRACEES/doffed" | sed -n 's/ T work$//p')
+	assertEquals "tick $((0x$work + 6)) true 
+tick $((0x$work + 20)) false int,char *>string
+tock $((0x$work + 26)) false " "$(jq -r '.name as $n | .sites[] |
+		"\($n) \(.address) \(.is_enabled) " + ([.args[] | .type +
+		if .translated then ">" + .translated else "" end] |
+		join(","))' "$tmp/stdout" | while read -r name address rest; do
+		echo "$name $((address)) $rest"
+	done | sed 's/true$/true /; s/^tock.*false$/& /')"
+}
+
 testTextHasOneLineAProbe()
 {
 	ok pusdt list "$fixture"

@@ -157,6 +157,16 @@ testFixtureAsksWhetherItIsEnabled()
 		.args[0] == 4) | .args' "$tmp/hits")"
 }
 
+testDof()
+{
+	run pusdt run -j -o "$tmp/hits" 'old:*' -- "$TRACEES/doffed" 4 0
+	assertEquals "$(stderr)" 0 "$status"
+	assertEquals "it was told yes" "done 4 4" "$(grep done "$tmp/stdout")"
+	assertEquals '["tick",0,"ada"] ["tock"] ["tick",-1,"brian"] ["tock"] ["tick",-2,"dennis"] ["tock"] ["tick",-3,"ken"] ["tock"]' \
+		"$(jq -c '[.name] + .args' "$tmp/hits" | tr '\n' ' ' |
+		sed 's/ $//')"
+}
+
 testRunExitsAsTheCommand()
 {
 	fails 3 'shell:hit' pusdt run -o "$tmp/hits" 'python:*' -- \

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dof.c - DOF, in which DTrace described probes before it had notes.
+ *
+ * A header, then a table of sections, each with a type, an offset and a size
+ * from the start of the header.  Those of interest:
+ *
+ *   strtab    strings, by offset
+ *   provider  a name, and the numbers of the sections that have its probes,
+ *             their offsets and those of its is-enabled sites, and how
+ *             translated arguments come from native ones
+ *   probes    48 bytes each: an address, the names of function and probe,
+ *             ranges of the tables above
+ *
+ * A site's address is the probe's plus an offset.  In a file it is as linked;
+ * where that is left to the dynamic linker, a relocation has it.
+ *
+ * The arguments are not described, for they are where a function call has them:
+ * the site was one, until dtrace -G made nops of it.  Is-enabled sites were
+ * calls too; what is left of them clears eax.
+ *
+ * Offsets and numbers are the file's word and each is checked before its use.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probe.h"
+
+enum { STRTAB = 8, PROVIDER = 15, PROBES = 16, PRARGS = 17, PROFFS = 18,
+       PRENOFFS = 26 };
+
+struct dof_header {
+	uint8_t ident[16]; /* 7f 'D' 'O' 'F', model, encoding, version .. */
+	uint32_t flags, hdrsize, secsize, secnum;
+	uint64_t secoff, loadsz, filesz, pad;
+};
+
+struct dof_section {
+	uint32_t type, align, flags, entsize;
+	uint64_t offset, size;
+};
+
+struct provider {
+	uint32_t strtab, probes, prargs, proffs;
+	uint32_t name, attributes[5];
+	uint32_t prenoffs; /* from version 2 on */
+};
+#define PROVIDER_V1 40U
+
+_Static_assert(sizeof(struct dof_header) == 64, "DOF header");
+_Static_assert(sizeof(struct dof_section) == 32, "DOF section");
+_Static_assert(sizeof(struct provider) == 44, "DOF provider");
+_Static_assert(sizeof(struct dof_probe_entry) == 48, "DOF probe");
+
+int dof_open(const void *bytes, size_t len, struct dof *d)
+{
+	struct dof_header h;
+
+	if (len < sizeof(h))
+		return -EBADMSG;
+	memcpy(&h, bytes, sizeof(h));
+	if (memcmp(h.ident, "\177DOF", 4) != 0)
+		return -EBADMSG;
+	/* Little-endian, versions 1 to 3; the model is that of the file. */
+	if (h.ident[5] != 1 || h.ident[6] < 1 || h.ident[6] > 3)
+		return -EOPNOTSUPP;
+	if (h.filesz < sizeof(h) || h.filesz > len)
+		return -EBADMSG;
+	if (h.secsize < sizeof(struct dof_section) || h.secoff > h.filesz ||
+	    h.secnum > (h.filesz - h.secoff) / h.secsize)
+		return -EBADMSG;
+	*d = (struct dof){ .p = bytes,
+			   .len = h.filesz,
+			   .secoff = h.secoff,
+			   .secsize = h.secsize,
+			   .secnum = h.secnum,
+			   .version = h.ident[6] };
+	return 0;
+}
+
+/* The bytes of section i, if it is of that type. */
+static bool section(const struct dof *d, uint32_t i, uint32_t type,
+		    struct dof_bytes *b)
+{
+	struct dof_section s;
+
+	if (i >= d->secnum)
+		return false;
+	memcpy(&s, d->p + d->secoff + (size_t)i * d->secsize, sizeof(s));
+	if (s.type != type || s.offset > d->len || s.size > d->len - s.offset)
+		return false;
+	b->p = d->p + s.offset;
+	b->len = s.size;
+	return true;
+}
+
+static bool string_at(const struct dof_bytes *b, uint64_t at, struct text *t)
+{
+	const unsigned char *nul;
+
+	if (at >= b->len)
+		return false;
+	nul = memchr(b->p + at, '\0', b->len - at);
+	if (!nul)
+		return false;
+	t->s = (const char *)b->p + at;
+	t->len = nul - (b->p + at);
+	return true;
+}
+
+int dof_provider_next(struct dof *d, struct dof_provider *p)
+{
+	struct provider v = { 0 };
+	struct dof_bytes b;
+
+	while (d->next < d->secnum) {
+		if (!section(d, d->next++, PROVIDER, &b))
+			continue;
+		if (b.len < PROVIDER_V1)
+			return -EBADMSG;
+		memcpy(&v, b.p, b.len < sizeof(v) ? PROVIDER_V1 : sizeof(v));
+		*p = (struct dof_provider){ 0 };
+		if (!section(d, v.strtab, STRTAB, &p->strings) ||
+		    !section(d, v.probes, PROBES, &p->probes) ||
+		    !section(d, v.proffs, PROFFS, &p->offsets) ||
+		    !string_at(&p->strings, v.name, &p->name))
+			return -EBADMSG;
+		/* A provider may have neither of these. */
+		section(d, v.prargs, PRARGS, &p->mapping);
+		if (d->version > 1 && b.len >= sizeof(v))
+			section(d, v.prenoffs, PRENOFFS, &p->enabled);
+		return 1;
+	}
+	return 0;
+}
+
+int dof_probe_next(struct dof_provider *p, struct dof_probe *pr)
+{
+	struct dof_probe_entry *e = &pr->e;
+
+	if (p->probes.len - p->next < sizeof(*e))
+		return p->probes.len == p->next ? 0 : -EBADMSG;
+	memcpy(e, p->probes.p + p->next, sizeof(*e));
+	p->next += sizeof(*e);
+	if (!string_at(&p->strings, e->name, &pr->name) ||
+	    !string_at(&p->strings, e->func, &pr->function) ||
+	    e->offidx > p->offsets.len / 4 ||
+	    e->noffs > p->offsets.len / 4 - e->offidx)
+		return -EBADMSG;
+	if (e->nenoffs && (e->enoffidx > p->enabled.len / 4 ||
+			   e->nenoffs > p->enabled.len / 4 - e->enoffidx))
+		return -EBADMSG;
+	return 1;
+}
+
+static uint64_t entry(const struct dof_bytes *b, uint64_t i)
+{
+	uint32_t v;
+
+	memcpy(&v, b->p + 4 * i, sizeof(v));
+	return v;
+}
+
+uint64_t dof_site(const struct dof_provider *p, const struct dof_probe *pr,
+		  unsigned i)
+{
+	return pr->e.addr + entry(&p->offsets, (uint64_t)pr->e.offidx + i);
+}
+
+uint64_t dof_enabled_site(const struct dof_provider *p,
+			  const struct dof_probe *pr, unsigned i)
+{
+	return pr->e.addr + entry(&p->enabled, (uint64_t)pr->e.enoffidx + i);
+}
+
+static int nth_string(const struct dof_provider *p, uint32_t at, unsigned n,
+		      struct text *t)
+{
+	uint64_t pos = at;
+
+	do {
+		if (!string_at(&p->strings, pos, t))
+			return -EBADMSG;
+		pos += t->len + 1;
+	} while (n--);
+	return 0;
+}
+
+int dof_native(const struct dof_provider *p, const struct dof_probe *pr,
+	       unsigned i, struct text *type)
+{
+	return i < pr->e.nargc ? nth_string(p, pr->e.nargv, i, type) : -ENOENT;
+}
+
+int dof_translated(const struct dof_provider *p, const struct dof_probe *pr,
+		   unsigned i, struct text *type, unsigned *from)
+{
+	uint64_t at = (uint64_t)pr->e.argidx + i;
+
+	if (i >= pr->e.xargc)
+		return -ENOENT;
+	if (at >= p->mapping.len)
+		return -EBADMSG;
+	*from = p->mapping.p[at];
+	return nth_string(p, pr->e.xargv, i, type);
+}
+
+/* ----------------------------------------------------------- into the model -- */
+
+/* The calling convention, as the text of notes. */
+static size_t arg_text(char *buf, size_t size, unsigned n, bool is_32bit)
+{
+	static const char *const regs[] = { "rdi", "rsi", "rdx",
+					    "rcx", "r8",  "r9" };
+	size_t len = 0;
+
+	for (unsigned i = 0; i < n && len < size; i++) {
+		const char *sep = i ? " " : "";
+
+		if (is_32bit)
+			len += snprintf(buf + len, size - len, "%s4@%u(%%esp)",
+					sep, 4 * i);
+		else if (i < 6)
+			len += snprintf(buf + len, size - len, "%s8@%%%s", sep,
+					regs[i]);
+		else
+			len += snprintf(buf + len, size - len, "%s8@%u(%%rsp)",
+					sep, 8 * (i - 6));
+	}
+	return len < size ? len : size - 1;
+}
+
+/* What the caller extended by its sign. */
+static bool is_signed_type(const char *type)
+{
+	static const char *const names[] = { "int",	"short", "long",
+					     "char",	"int8_t", "int16_t",
+					     "int32_t", "int64_t", "ssize_t",
+					     "long long", "pid_t" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(type, names[i]))
+			return true;
+	return false;
+}
+
+static int set_types(struct ctl_usdt *u, const struct dof_provider *p,
+		     const struct dof_probe *pr, struct raw_site *raw)
+{
+	struct text type;
+	unsigned from;
+
+	for (unsigned i = 0; i < raw->site.nargs; i++) {
+		struct ctl_usdt_arg *a = &raw->args[i];
+
+		if (dof_native(p, pr, i, &type) < 0)
+			return 0;
+		a->type = arena_strndup(&u->arena, type.s, type.len);
+		if (!a->type)
+			return -ENOMEM;
+		a->is_signed = is_signed_type(a->type);
+	}
+	for (unsigned i = 0; dof_translated(p, pr, i, &type, &from) == 0; i++) {
+		if (from >= raw->site.nargs || raw->args[from].xtype ||
+		    (strlen(raw->args[from].type) == type.len &&
+		     !memcmp(raw->args[from].type, type.s, type.len)))
+			continue;
+		raw->args[from].xtype =
+			arena_strndup(&u->arena, type.s, type.len);
+		if (!raw->args[from].xtype)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int set_function(struct ctl_usdt *u, const struct dof_probe *pr,
+			struct raw_site *raw)
+{
+	struct ctl_usdt_frame *f;
+
+	if (!pr->function.len)
+		return 0;
+	f = arena_alloc(&u->arena, sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	f->function = arena_strndup(&u->arena, pr->function.s,
+				    pr->function.len);
+	raw->site.frames = f;
+	raw->site.nframes = 1;
+	return f->function ? 0 : -ENOMEM;
+}
+
+static int add_probe(struct ctl_usdt *u, struct usdt_object *o,
+		     const struct dof_provider *p, const struct dof_probe *pr)
+{
+	char args[1024];
+	struct text none = { "", 0 }, text = { args, 0 };
+	struct raw_site *raw;
+	int r = 0;
+
+	text.len = arg_text(args, sizeof(args), pr->e.nargc, o->is_32bit);
+	for (unsigned i = 0; i < pr->e.noffs && r == 0; i++) {
+		raw = usdt_add_site(u, o, CTL_USDT_DOF, p->name, pr->name,
+				    dof_site(p, pr, i), text);
+		r = raw ? set_function(u, pr, raw) : -ENOMEM;
+		if (r == 0)
+			r = set_types(u, p, pr, raw);
+	}
+	for (unsigned i = 0; i < pr->e.nenoffs && r == 0; i++) {
+		raw = usdt_add_site(u, o, CTL_USDT_DOF, p->name, pr->name,
+				    dof_enabled_site(p, pr, i), none);
+		if (raw)
+			raw->site.is_enabled = true;
+		r = raw ? set_function(u, pr, raw) : -ENOMEM;
+	}
+	return r;
+}
+
+static int read_one(struct ctl_usdt *u, struct usdt_object *o, struct dof *d)
+{
+	struct dof_provider p;
+	struct dof_probe pr;
+	int r;
+
+	while ((r = dof_provider_next(d, &p)) == 1) {
+		while ((r = dof_probe_next(&p, &pr)) == 1) {
+			r = add_probe(u, o, &p, &pr);
+			if (r < 0)
+				return r;
+		}
+		if (r < 0)
+			break;
+	}
+	if (r < 0)
+		usdt_problem(u, o->path, "DOF is damaged");
+	return 0;
+}
+
+/*
+ * What the dynamic linker would put into the section: with RELA the section
+ * itself has zeros there.
+ */
+static void relocate(struct elf_file *f, const GElf_Shdr *sh,
+		     unsigned char *bytes, size_t len)
+{
+	Elf_Scn *scn = NULL;
+	const char *name;
+	Elf_Data *data;
+	GElf_Rela rela;
+	GElf_Shdr rsh;
+
+	if (f->ehdr.e_machine != EM_X86_64)
+		return;
+	while (elf_section_next(f, &scn, &rsh, &name)) {
+		if (rsh.sh_type != SHT_RELA ||
+		    !(data = elf_getdata(scn, NULL)))
+			continue;
+		for (int i = 0; gelf_getrela(data, i, &rela); i++) {
+			uint64_t at = rela.r_offset - sh->sh_addr;
+
+			if (GELF_R_TYPE(rela.r_info) == R_X86_64_RELATIVE &&
+			    rela.r_offset >= sh->sh_addr && len >= 8 &&
+			    at <= len - 8)
+				memcpy(bytes + at, &rela.r_addend, 8);
+		}
+	}
+}
+
+int dof_read(struct ctl_usdt *u, struct usdt_object *o, Elf_Scn *scn,
+	     const GElf_Shdr *sh)
+{
+	size_t len, at = 0;
+	const void *bytes = elf_section_bytes(scn, sh, &len);
+	unsigned char *copy;
+	struct dof d;
+	int r = 0;
+
+	if (!bytes) {
+		if (sh->sh_type != SHT_NOBITS && sh->sh_size)
+			usdt_problem(u, o->path, "DOF is damaged");
+		return 0;
+	}
+	copy = malloc(len ? len : 1);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, bytes, len);
+	relocate(o->file, sh, copy, len);
+	/* Each object file that was linked brought its own. */
+	while (r == 0 && at < len) {
+		if (dof_open(copy + at, len - at, &d) < 0) {
+			usdt_problem(u, o->path, "DOF is damaged");
+			break;
+		}
+		r = read_one(u, o, &d);
+		at += (d.len + 7) & ~(size_t)7;
+	}
+	free(copy);
+	return r;
+}
