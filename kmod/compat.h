@@ -3,7 +3,7 @@
  * compat.h - the one place that knows that kernels differ.
  *
  * The module is written for the newest kernel's interface; what an older one
- * lacks or spells otherwise is adapted here.  Nothing below asks for a version
+ * lacks or spells otherwise is adapted here.  Almost nothing asks for a version
  * number: distributions move changes between versions (task_work_cancel() is
  * one thing in 5.10.0 and another in 5.10.220), the compiler knows.  probes.sh
  * compiles one line of C for each question when the module is built, and
@@ -21,6 +21,7 @@
 #include <linux/sched/signal.h>
 #include <linux/time_namespace.h>
 #include <linux/tracepoint.h>
+#include <linux/version.h>
 
 #include "config.h"
 
@@ -98,6 +99,14 @@ static inline void ctl_vm_flags(struct vm_area_struct *vma, unsigned long set,
 	vma->vm_flags = (vma->vm_flags | set) & ~clear;
 #endif
 }
+
+/*
+ * Does the kernel make the call that was there before sys_enter's hooks ran,
+ * whatever number they left?  All did before 6.9; the correction went into the
+ * stable kernels from 6.1 on, and no header tells.  events.c helps those that
+ * may not have it.
+ */
+#define CTL_ENTRY_PROBE (LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0))
 
 /* Nanoseconds of boot time, as the caller's time namespace has them. */
 static inline u64 ctl_boottime_here(u64 ns)

@@ -673,6 +673,8 @@ void ctl_proc_update(struct ctl_proc *proc)
 	lockdep_assert_held(&proc->lock);
 	if (!sysset_empty(&proc->sysentry) || !sysset_empty(&proc->sysexit))
 		want |= CTL_WANT_SYS;
+	if (!sysset_empty(&proc->sysentry))
+		want |= CTL_WANT_ENTRY;
 	if (proc->sigtrace || proc->flttrace || proc->discard)
 		want |= CTL_WANT_SIG;
 	list_for_each_entry(cv, &proc->covers, by_proc) {

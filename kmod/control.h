@@ -91,6 +91,7 @@ struct ctl_proc {
 };
 #define CTL_WANT_SYS 1U
 #define CTL_WANT_SIG 2U
+#define CTL_WANT_ENTRY 4U /* calls may be turned away */
 
 struct ctl_lwp {
 	struct kref ref;

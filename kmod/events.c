@@ -20,7 +20,7 @@
 
 #include "control.h"
 
-static bool sys_on, sig_on; /* ctl_mutex */
+static bool sys_on, sig_on, entry_on; /* ctl_mutex */
 
 static int get_signal_pre(struct kprobe *p, struct pt_regs *regs)
 {
@@ -78,6 +78,47 @@ static int sig_switch(bool on)
 	return 0;
 }
 
+/*
+ * Where a hook's new number is not looked at (CTL_ENTRY_PROBE): replace what
+ * the function that calls the hooks returns.  Dear, hence only there.
+ */
+static int trace_enter_ret(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	struct ctl_lwp *lwp;
+
+	rcu_read_lock();
+	lwp = ctl_lwp_find(current);
+	if (lwp && READ_ONCE(lwp->entry_hold))
+		regs->ax = -1;
+	rcu_read_unlock();
+	return 0;
+}
+static struct kretprobe trace_enter_probe;
+
+static int entry_switch(bool on)
+{
+	/* The compiler may have made a copy for its only caller. */
+	static const char *const names[] = {
+		"syscall_trace_enter",
+		"syscall_trace_enter.constprop.0",
+		"syscall_trace_enter.isra.0",
+	};
+	int i, err = -ENOENT;
+
+	if (!on) {
+		unregister_kretprobe(&trace_enter_probe);
+		return 0;
+	}
+	for (i = 0; i < ARRAY_SIZE(names) && err; i++) {
+		memset(&trace_enter_probe, 0, sizeof(trace_enter_probe));
+		trace_enter_probe.kp.symbol_name = names[i];
+		trace_enter_probe.handler = trace_enter_ret;
+		trace_enter_probe.maxactive = 1024;
+		err = register_kretprobe(&trace_enter_probe);
+	}
+	return err;
+}
+
 static int switch_to(bool *now, bool on, int (*sw)(bool), const char *what)
 {
 	int err;
@@ -99,17 +140,20 @@ int ctl_events_sync(void)
 {
 	struct ctl_proc *proc;
 	u32 want = 0;
-	int e1, e2;
+	int e0 = 0, e1, e2;
 
 	lockdep_assert_held(&ctl_mutex);
 	spin_lock_irq(&ctl_procs_lock);
 	list_for_each_entry(proc, &ctl_all, all)
 		want |= READ_ONCE(proc->want);
 	spin_unlock_irq(&ctl_procs_lock);
+	if (CTL_ENTRY_PROBE)
+		e0 = switch_to(&entry_on, want & CTL_WANT_ENTRY, entry_switch,
+			       "the entry of system calls");
 	e1 = switch_to(&sys_on, want & CTL_WANT_SYS, sys_switch,
 		       "system calls");
 	e2 = switch_to(&sig_on, want & CTL_WANT_SIG, sig_switch, "signals");
-	return e1 ? e1 : e2;
+	return e0 ? e0 : e1 ? e1 : e2;
 }
 
 static const struct {
@@ -149,7 +193,9 @@ void ctl_events_exit(void)
 		sys_switch(false);
 	if (sig_on)
 		sig_switch(false);
-	sys_on = sig_on = false;
+	if (entry_on)
+		entry_switch(false);
+	sys_on = sig_on = entry_on = false;
 	mutex_unlock(&ctl_mutex);
 	for (i = 0; i < ARRAY_SIZE(always); i++)
 		tracepoint_probe_unregister(*always[i].tp, always[i].probe,

@@ -725,7 +725,7 @@ static void test_fork(void)
 	CHECK(msg_set(fd, PCSENTRY, SYS_exit_group) == 0);
 	pid_t child = 0;
 	patience = 1;
-	while ((r = next(fd)))
+	for (i = 0; i < 50000 && (r = next(fd)); i++)
 		if (r->type == CTL_REC_FORK)
 			child = ((struct ctl_rec_fork *)r)->child_pid;
 	patience = 10;
