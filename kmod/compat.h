@@ -24,6 +24,9 @@
 #include <linux/version.h>
 
 #include "config.h"
+#ifdef CTL_HAVE_EXEC_STATE
+#include <linux/sched/exec_state.h>
+#endif
 
 /*
  * The state of a stopped thread: SIGKILL ends it, a suspend does not wait for
@@ -97,6 +100,17 @@ static inline void ctl_vm_flags(struct vm_area_struct *vma, unsigned long set,
 	vm_flags_mod(vma, set, clear);
 #else
 	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+#endif
+}
+
+/* Whose capabilities count over the image that current has just executed. */
+static inline struct user_namespace *ctl_exec_user_ns(void)
+{
+#ifdef CTL_HAVE_EXEC_STATE
+	/* current's own, replaced by nobody else; the hook is under RCU */
+	return rcu_dereference_check(current->exec_state, true)->user_ns;
+#else
+	return current->mm->user_ns;
 #endif
 }
 

@@ -130,8 +130,7 @@ static void invalidate(struct ctl_proc *proc, struct ctl_lwp *lwp)
 	list_for_each_entry(h, &proc->handles, link) {
 		WRITE_ONCE(h->invalid, true);
 		if (h->writer &&
-		    file_ns_capable(h->file, current->mm->user_ns,
-				    CAP_SYS_PTRACE))
+		    file_ns_capable(h->file, ctl_exec_user_ns(), CAP_SYS_PTRACE))
 			keep = true;
 	}
 	ctl_proc_release(proc);

@@ -68,6 +68,10 @@ probe CTL_HAVE_TASK_WORK_CANCEL_FUNC \
 	{ return task_work_cancel_func(t, g); }' "$@" || :
 probe CTL_HAVE_TIMENS_NS \
 	'u64 f(u64 t) { return timens_add_boottime_ns(t); }' "$@" || :
+probe CTL_HAVE_EXEC_STATE \
+	'#include <linux/sched/exec_state.h>
+	void *f(struct task_struct *t)
+	{ return rcu_dereference_check(t->exec_state, true)->user_ns; }' "$@" || :
 
 rm -f "$out.probe.c" "$out.probe.o"
 mv "$tmp" "$out"

@@ -99,5 +99,25 @@ for p in $image $headers $common $extra; do
 done
 # The headers name their other half by its installed place.
 sed -i "s|/usr/src/|$dir/usr/src/|g" "$dir"/usr/src/linux-headers-*-amd64/Makefile
+# Programs of the headers are linked with the C library of their own suite,
+# which can be newer than ours: let these run with what they were made for.
+find "$dir"/usr/lib/linux-kbuild-* "$dir"/usr/src/linux-headers-*-amd64/tools \
+	"$dir"/usr/src/linux-headers-*-amd64/scripts -type f -perm -1 2>/dev/null |
+	while read -r f; do
+		[ "$(head -c 4 "$f" | tail -c 3)" = ELF ] || continue
+		"$f" --help 2>&1 </dev/null | grep -q "GLIBC_.*not found" || continue
+		if ! [ -e "$dir/host" ]; then
+			# shellcheck disable=SC2086
+			(cd "$apt/debs" && apt-get $opts -qq download libc6 >&2)
+			for deb in "$apt/debs"/libc6_*.deb; do
+				dpkg -x "$deb" "$dir/host"
+			done
+		fi
+		mv "$f" "$f.elf"
+		lib=$dir/host/usr/lib/x86_64-linux-gnu
+		printf '#!/bin/sh\nexec "%s" --library-path "%s" "%s" "$@"\n' \
+			"$lib/ld-linux-x86-64.so.2" "$lib" "$f.elf" >"$f"
+		chmod 755 "$f"
+	done
 date >"$dir/stamp"
 echo "$dir"
