@@ -243,7 +243,7 @@ static int dev_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static int proc_open(struct inode *inode, struct file *file)
+static int proc_bind(struct inode *inode, struct file *file)
 {
 	struct pid *pid = ctl_proc_hook_pid(inode);
 	/* lwpctl or ctl: the name tells, and only procfs gives names here. */
@@ -403,19 +403,7 @@ static int ctl_file_mmap(struct file *file, struct vm_area_struct *vma)
 	return bound(h) ? ctl_ring_mmap(h, vma) : -EINVAL;
 }
 
-const struct file_operations ctl_proc_fops = {
-	.owner = THIS_MODULE,
-	.open = proc_open,
-	.release = ctl_release,
-	.write = ctl_file_write,
-	.unlocked_ioctl = ctl_file_ioctl,
-	.compat_ioctl = ctl_file_compat,
-	.poll = ctl_file_poll,
-	.mmap = ctl_file_mmap,
-	.llseek = noop_llseek,
-};
-
-static const struct file_operations dev_fops = {
+static const struct file_operations ctl_fops = {
 	.owner = THIS_MODULE,
 	.open = dev_open,
 	.release = ctl_release,
@@ -427,10 +415,33 @@ static const struct file_operations dev_fops = {
 	.llseek = noop_llseek,
 };
 
+/*
+ * Of /proc's inodes.  They have no owner, because the kernel warns when a file
+ * is opened whose owner is just being unloaded: the open itself asks for the
+ * module, and proc_hook.c does not let it go while somebody is on the way here.
+ */
+static int proc_open(struct inode *inode, struct file *file)
+{
+	int err;
+
+	if (!try_module_get(THIS_MODULE))
+		return -ENOENT;
+	err = proc_bind(inode, file);
+	if (err)
+		module_put(THIS_MODULE);
+	else
+		replace_fops(file, &ctl_fops);
+	return err;
+}
+
+const struct file_operations ctl_proc_fops = {
+	.open = proc_open,
+};
+
 static struct miscdevice device = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "dtrace_ctl",
-	.fops = &dev_fops,
+	.fops = &ctl_fops,
 	.mode = 0666, /* every bind is checked */
 };
 

@@ -22,7 +22,7 @@
  * entry in the copies loses its operations, so that such a lookup makes an
  * inode without them; wait until no task can be in between reading the one and
  * storing the other; then retire every inode of ours in every instance of
- * procfs.  The copies are freed when nobody is in the two functions any more
+ * procfs, and wait until nobody is on the way to open one.  The copies are freed when nobody is in the two functions any more
  * (the probes count), and left where they are if that takes too long: a folder
  * can be read into memory that somebody makes wait for ever.
  */
@@ -298,8 +298,14 @@ again:
 			d_drop(d);
 			dput(d);
 		}
+		/*
+		 * No handle is open.  So whoever refers to the inode besides
+		 * us is opening it, and comes out of our open() or has not come
+		 * there and never will.
+		 */
+		while (atomic_read(&inode->i_count) > 1)
+			schedule_timeout_uninterruptible(1);
 		iput(inode);
-		cond_resched();
 		goto again;
 	}
 	spin_unlock(&sb->s_inode_list_lock);
@@ -323,8 +329,6 @@ void ctl_proc_hook_exit(void)
 		iterate_supers_type(fs, retire, NULL);
 		module_put(fs->owner);
 	}
-	/* Nor between reading an inode's fop and asking for the module. */
-	synchronize_rcu_tasks();
 	while (atomic_read(&inside) && --tries)
 		schedule_timeout_uninterruptible(msecs_to_jiffies(25));
 	unregister_kretprobe(&lookup_probe);

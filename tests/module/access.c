@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * access.c - who may open what (P5), and what a handle is worth after the
+ * target became somebody else.  Run as root.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dtrace_ctl.h"
+
+static int failures;
+
+static void check_at(int line, int ok, const char *text)
+{
+	if (ok)
+		return;
+	printf("access.c:%d: not true: %s (errno %d)\n", line, text, errno);
+	failures++;
+}
+#define CHECK(e) check_at(__LINE__, (e), #e)
+
+static volatile struct shared {
+	uint64_t count;
+	int ready, go;
+} *sh;
+
+static int bind_pid(pid_t pid, int mode)
+{
+	struct ctl_bind b = { .pidfd = -1, .pid = pid };
+	int fd = open("/dev/dtrace_ctl", mode | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, CTL_IOC_BIND, &b) < 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int message(int fd, int64_t code, int64_t operand, size_t size)
+{
+	int64_t m[2] = { code, operand };
+
+	return write(fd, m, 8 + size) == (ssize_t)(8 + size) ? 0 : -errno;
+}
+
+static void become(uid_t uid)
+{
+	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 ||
+	    setresuid(uid, uid, uid) < 0)
+		_exit(99);
+	/* It was root's, and is not readable until it executes something. */
+	prctl(PR_SET_DUMPABLE, 1);
+}
+
+static pid_t target(uid_t uid, int dumpable)
+{
+	pid_t pid;
+
+	memset((void *)sh, 0, sizeof(*sh));
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (uid)
+			become(uid);
+		prctl(PR_SET_DUMPABLE, dumpable);
+		sh->ready = 1;
+		for (;;)
+			sh->count++;
+	}
+	while (!sh->ready)
+		usleep(1000);
+	return pid;
+}
+
+/* What open for control says to somebody. */
+static int as(uid_t uid, pid_t pid, int mode)
+{
+	int status;
+	pid_t p = fork();
+
+	if (p == 0) {
+		become(uid);
+		int r = bind_pid(pid, mode);
+
+		_exit(r < 0 ? -r : 0);
+	}
+	waitpid(p, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int as_in_proc(uid_t uid, pid_t pid)
+{
+	char path[64];
+	int status;
+	pid_t p = fork();
+
+	if (p == 0) {
+		snprintf(path, sizeof(path), "/proc/%d/ctl", pid);
+		become(uid);
+		int r = open(path, O_RDWR);
+
+		_exit(r < 0 ? errno : 0);
+	}
+	waitpid(p, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void finish(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static int grows(void)
+{
+	uint64_t c = sh->count;
+
+	for (int i = 0; i < 500 && sh->count == c; i++)
+		usleep(10000);
+	return sh->count != c;
+}
+
+static void test_users(void)
+{
+	pid_t pid = target(1000, 1);
+	struct ctl_status st = { .size = sizeof(st) };
+	int fd;
+
+	CHECK(as(1000, pid, O_RDWR) == 0);
+	CHECK(as(1001, pid, O_RDWR) == EPERM);
+	CHECK(as_in_proc(1000, pid) == 0);
+	CHECK(as_in_proc(1001, pid) == EACCES || as_in_proc(1001, pid) == EPERM);
+	CHECK(as(0, pid, O_RDWR) == 0);
+	/* a look is for everybody, without what may not be seen */
+	CHECK(as(1001, pid, O_RDONLY) == 0);
+	fd = bind_pid(pid, O_RDONLY);
+	CHECK(ioctl(fd, CTL_IOC_STATUS, &st) == 0 && st.pid == pid);
+	CHECK(message(fd, PCSTOP, 0, 0) == -EBADF);
+	CHECK(ioctl(fd, PIOCSTOP, NULL) < 0 && errno == EBADF);
+	close(fd);
+	finish(pid);
+	pid = target(1000, 0);
+	CHECK(as(1000, pid, O_RDWR) == EPERM);
+	CHECK(as(0, pid, O_RDWR) == 0);
+	finish(pid);
+	pid = target(0, 1);
+	CHECK(as(1000, pid, O_RDWR) == EPERM);
+	finish(pid);
+	/* a kernel thread is nobody's */
+	CHECK(bind_pid(2, O_RDWR) == -EPERM);
+}
+
+/* A handle that somebody without rights was given works: it is a capability. */
+static void test_passed(void)
+{
+	pid_t pid = target(1000, 1), p;
+	int fd = bind_pid(pid, O_RDWR), status;
+
+	p = fork();
+	if (p == 0) {
+		become(1001);
+		if (message(fd, PCSTOP, 0, 0) < 0)
+			_exit(1);
+		_exit(message(fd, PCRUN, 0, 8) < 0 ? 2 : 0);
+	}
+	waitpid(p, &status, 0);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	CHECK(grows());
+	close(fd);
+	finish(pid);
+}
+
+static void copy_self(const char *path, mode_t mode, uid_t owner)
+{
+	char buf[65536];
+	int in = open("/proc/self/exe", O_RDONLY);
+	int out = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0700);
+	ssize_t n;
+
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		if (write(out, buf, n) != n)
+			break;
+	close(in);
+	close(out);
+	CHECK(chown(path, owner, owner) == 0 && chmod(path, mode) == 0);
+}
+
+/* Executes path when told, as uid 1000. */
+static pid_t execer(const char *path)
+{
+	pid_t pid;
+
+	memset((void *)sh, 0, sizeof(*sh));
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		become(1000);
+		sh->ready = 1;
+		while (!sh->go)
+			;
+		execl(path, path, "spin", NULL);
+		_exit(98);
+	}
+	while (!sh->ready)
+		usleep(1000);
+	return pid;
+}
+
+static int exe_is(pid_t pid, const char *path)
+{
+	char link[64], buf[256];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	n = readlink(link, buf, sizeof(buf) - 1);
+	if (n < 0)
+		return 0;
+	buf[n] = '\0';
+	return !strcmp(buf, path);
+}
+
+/* uid: who holds the handle; the target executes a file it may not see. */
+static int held_exec(const char *path, uid_t uid, int *kept)
+{
+	pid_t pid = execer(path), p;
+	int status;
+
+	*kept = 0;
+	p = fork();
+	if (p == 0) {
+		struct ctl_status st = { .size = sizeof(st) };
+		struct pollfd pfd = { .events = POLLPRI };
+		uint64_t word;
+		struct {
+			int64_t code;
+			struct ctl_iovec io;
+		} rd = { PCREAD, { (uintptr_t)&word, 8, 0x400000 } };
+		int fd, fd2, i;
+
+		if (uid)
+			become(uid);
+		fd = bind_pid(pid, O_RDWR);
+		if (fd < 0)
+			_exit(1);
+		if (message(fd, PCSTRACE, -1, 8) < 0)
+			_exit(2);
+		sh->go = 1;
+		pfd.fd = fd;
+		for (i = 0; i < 100 && !(pfd.revents & POLLERR); i++)
+			poll(&pfd, 1, 100);
+		if (!(pfd.revents & POLLERR))
+			_exit(3);
+		/* every operation says so */
+		if (message(fd, PCNULL, 0, 0) != -EAGAIN ||
+		    message(fd, PCSTOP, 0, 0) != -EAGAIN ||
+		    write(fd, &rd, sizeof(rd)) != -1 || errno != EAGAIN)
+			_exit(4);
+		if (ioctl(fd, CTL_IOC_STATUS, &st) < 0 ||
+		    !(st.flags & PR_INVALID) || st.sigtrace)
+			_exit(5);
+		fd2 = bind_pid(pid, O_RDWR);
+		if (fd2 < 0)
+			_exit(fd2 == -EPERM || fd2 == -EACCES ? 10 : 6);
+		st.size = sizeof(st);
+		message(fd2, PCTWSTOP, 5000, 8);
+		ioctl(fd2, CTL_IOC_STATUS, &st);
+		_exit(st.flags & PR_STOPPED ? 11 : 7);
+	}
+	waitpid(p, &status, 0);
+	status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	*kept = status;
+	/* It runs in the end, whoever it belongs to. */
+	for (int i = 0; i < 200; i++) {
+		char path2[64], c = 0;
+		FILE *f;
+
+		snprintf(path2, sizeof(path2), "/proc/%d/stat", pid);
+		f = fopen(path2, "r");
+		if (f && fscanf(f, "%*d (%*[^)]) %c", &c) == 1 && c == 'R') {
+			fclose(f);
+			break;
+		}
+		if (f)
+			fclose(f);
+		usleep(10000);
+		CHECK(i < 199);
+	}
+	CHECK(exe_is(pid, path));
+	finish(pid);
+	return status;
+}
+
+static void test_exec(void)
+{
+	int how;
+
+	copy_self("/tmp/setuid", 04755, 0);
+	copy_self("/tmp/unreadable", 0711, 0);
+	copy_self("/tmp/plain", 0755, 0);
+	held_exec("/tmp/setuid", 1000, &how);
+	CHECK(how == 10); /* invalid, and cannot be opened anew; it runs */
+	held_exec("/tmp/unreadable", 1000, &how);
+	CHECK(how == 10);
+	held_exec("/tmp/setuid", 0, &how);
+	CHECK(how == 11); /* root keeps it, stopped */
+	held_exec("/tmp/unreadable", 0, &how);
+	CHECK(how == 11);
+	held_exec("/tmp/plain", 1000, &how);
+	CHECK(how == 3); /* nothing happens to a handle */
+}
+
+/* Numbers are those that the opener sees. */
+static void test_namespace(void)
+{
+	int status;
+	pid_t p = fork();
+
+	if (p == 0) {
+		if (unshare(CLONE_NEWPID) < 0)
+			_exit(50);
+		p = fork();
+		if (p == 0) {
+			struct ctl_status st = { .size = sizeof(st) };
+			pid_t kid = fork();
+
+			if (kid == 0) {
+				prctl(PR_SET_PDEATHSIG, SIGKILL);
+				pause();
+			}
+			int fd = bind_pid(kid, O_RDWR);
+
+			if (fd < 0 || ioctl(fd, CTL_IOC_STATUS, &st) < 0)
+				_exit(51);
+			/* Nobody of outside is there. */
+			if (bind_pid(500, O_RDWR) != -ENOENT)
+				_exit(52);
+			_exit(st.pid == kid && st.ppid == 1 ? 0 : 53);
+		}
+		waitpid(p, &status, 0);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 54);
+	}
+	waitpid(p, &status, 0);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "spin"))
+		for (;;)
+			;
+	if (geteuid() != 0) {
+		printf("has to be root\n");
+		return 1;
+	}
+	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	(void)argv;
+	test_users();
+	test_passed();
+	test_exec();
+	test_namespace();
+	return failures != 0;
+}
