@@ -7,6 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static volatile unsigned sink;
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct ctl_usdt_probe p = {
@@ -14,7 +16,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.name = "function__entry",
 		.object = "/usr/lib/libpython3.11.so.1.0",
 	};
-	static volatile unsigned sink;
 	struct ctl_usdt_spec *s;
 	char *text;
 
