@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* count.c - ptruss -c: how often, how long, how many failed. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ptruss.h"
+
+#define KINDS (3 * CTL_SYSSET_BITS) /* by ABI */
+
+struct kind {
+	int abi;
+	unsigned nr;
+	uint64_t calls, errors, ns;
+};
+
+struct counts {
+	struct kind kind[KINDS];
+	uint64_t signals[65];
+};
+
+struct counts *counts_new(void)
+{
+	return calloc(1, sizeof(struct counts));
+}
+
+void counts_free(struct counts *c)
+{
+	free(c);
+}
+
+void counts_add(struct counts *c, const struct ctl_rec *rec)
+{
+	const struct ctl_rec_syscall *r = (const void *)rec;
+	const struct ctl_rec_signal *g = (const void *)rec;
+	unsigned nr;
+	struct kind *k;
+
+	if (rec->type == CTL_REC_SIGNAL && g->signo > 0 && g->signo <= 64)
+		c->signals[g->signo]++;
+	if (rec->type != CTL_REC_SYSCALL || r->abi > CTL_ABI_X32)
+		return;
+	nr = r->nr < CTL_SYSSET_BITS ? r->nr : CTL_SYSSET_BITS - 1;
+	k = &c->kind[r->abi * CTL_SYSSET_BITS + nr];
+	k->abi = r->abi;
+	k->nr = r->nr;
+	k->calls++;
+	k->errors += r->ret < 0 && r->ret >= -4095;
+	k->ns += r->elapsed;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct kind *const *x = a, *const *y = b;
+
+	if ((*x)->ns != (*y)->ns)
+		return (*x)->ns < (*y)->ns ? 1 : -1;
+	return (*x)->calls < (*y)->calls ? 1 : (*x)->calls > (*y)->calls ? -1 : 0;
+}
+
+static const char *kind_name(const struct kind *k, char *buf, size_t size)
+{
+	const char *name = ctl_syscall_name(k->abi, k->nr);
+
+	if (!name)
+		snprintf(buf, size, "syscall_%u", k->nr);
+	else
+		snprintf(buf, size, "%s%s", name,
+			 k->abi == CTL_ABI_COMPAT ? " (32-bit)" : "");
+	return buf;
+}
+
+static void print_json(const struct counts *c, const struct session *s,
+		       const struct kind **v, unsigned n)
+{
+	char name[64];
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		fprintf(s->out,
+			"{\"type\":\"count\",\"name\":\"%s\",\"calls\":%" PRIu64
+			",\"errors\":%" PRIu64 ",\"elapsed\":%" PRIu64 "}\n",
+			kind_name(v[i], name, sizeof(name)), v[i]->calls,
+			v[i]->errors, v[i]->ns);
+	for (i = 1; i <= 64; i++)
+		if (c->signals[i])
+			fprintf(s->out,
+				"{\"type\":\"signals\",\"name\":\"%s\",\"count\":%" PRIu64
+				"}\n",
+				ctl_signal_name(i), c->signals[i]);
+}
+
+void counts_print(const struct counts *c, const struct session *s)
+{
+	const struct kind *v[KINDS];
+	uint64_t calls = 0, errors = 0, ns = 0;
+	unsigned n = 0, i;
+	char name[64];
+
+	for (i = 0; i < KINDS; i++)
+		if (c->kind[i].calls)
+			v[n++] = &c->kind[i];
+	qsort(v, n, sizeof(v[0]), by_time);
+	if (s->opt->style == STYLE_JSON) {
+		print_json(c, s, v, n);
+		return;
+	}
+	fprintf(s->out, "%-24s %12s %10s %10s\n", "syscall", "seconds", "calls",
+		"errors");
+	for (i = 0; i < n; i++) {
+		fprintf(s->out, "%-24s %12.6f %10" PRIu64,
+			kind_name(v[i], name, sizeof(name)), v[i]->ns / 1e9,
+			v[i]->calls);
+		if (v[i]->errors)
+			fprintf(s->out, " %10" PRIu64, v[i]->errors);
+		putc('\n', s->out);
+		calls += v[i]->calls;
+		errors += v[i]->errors;
+		ns += v[i]->ns;
+	}
+	fprintf(s->out, "%-24s %12s %10s %10s\n", "", "--------", "------",
+		"----");
+	fprintf(s->out, "%-24s %12.6f %10" PRIu64 " %10" PRIu64 "\n",
+		"sys totals:", ns / 1e9, calls, errors);
+	for (i = 1; i <= 64; i++)
+		if (c->signals[i])
+			fprintf(s->out, "%-24s %12s %10" PRIu64 "\n",
+				ctl_signal_name(i), "", c->signals[i]);
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * session.c - what is being traced: attaching, reading the rings, the end.
+ *
+ * The ring is read behind the target's back.  Towards a terminal each record
+ * wakes us; else we sleep until there is a good deal of them, or a moment has
+ * passed, so that the target is not slowed by our waking up.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ptruss.h"
+
+#define WAKE_BYTES (256U << 10)
+#define WAKE_MS 100
+
+static volatile sig_atomic_t caught, ncaught;
+
+static void on_signal(int sig)
+{
+	caught = sig;
+	ncaught++;
+}
+
+void session_catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction sa = { .sa_handler = on_signal }, old;
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], NULL, &old) == 0 &&
+		    old.sa_handler != SIG_IGN)
+			sigaction(signals[i], &sa, NULL);
+	/* A reader that went away is an error of write(2), which is told. */
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* -- attaching ------------------------------------------------------------ */
+
+static int live_add(struct traced *t, pid_t pid)
+{
+	if (t->nlive == t->room) {
+		unsigned room = t->room ? 2 * t->room : 16;
+		pid_t *v = realloc(t->live, room * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		t->live = v;
+		t->room = room;
+	}
+	t->live[t->nlive++] = pid;
+	return 0;
+}
+
+static void live_remove(struct traced *t, pid_t pid)
+{
+	for (unsigned i = 0; i < t->nlive; i++)
+		if (t->live[i] == pid) {
+			t->live[i] = t->live[--t->nlive];
+			return;
+		}
+}
+
+/* Modes, ring, what to record: everything but the run. */
+static int set_up(struct session *s, struct traced *t)
+{
+	const struct options *opt = s->opt;
+	struct ctl_record what = {
+		.events = 1U << CTL_REC_SYSCALL | 1U << CTL_REC_SIGNAL |
+			  1U << CTL_REC_FAULT | 1U << CTL_REC_FORK |
+			  1U << CTL_REC_EXEC | 1U << CTL_REC_EXIT,
+		.signals = opt->signals,
+		.faults = opt->faults,
+		.calls = opt->calls,
+	};
+	struct ctl_status st;
+	int r;
+
+	r = ctl_status(t->h, &st);
+	if (r < 0)
+		return r;
+	t->old_modes = st.modes;
+	r = ctl_mode_set(t->h, PR_RLC | (opt->follow ? PR_FORK : 0));
+	if (r == 0)
+		r = ctl_ring_open(t->h, 16U << 20,
+				  opt->drop ? CTL_RING_DROP : 0);
+	if (r == 0)
+		r = ctl_ring_record(t->h, &what);
+	if (r == 0)
+		r = live_add(t, ctl_pid(t->h));
+	return r;
+}
+
+static struct traced *traced_new(struct session *s, struct ctl *h,
+				 const char *name)
+{
+	struct traced *v = realloc(s->v, (s->n + 1) * sizeof(*v));
+
+	if (!v)
+		return NULL;
+	s->v = v;
+	v = &v[s->n++];
+	*v = (struct traced){ .h = h, .name = name };
+	return v;
+}
+
+static int attach_one(struct ctl *h, const char *object, void *arg)
+{
+	struct session *s = arg;
+	struct traced *t;
+	struct ctl *own;
+	int r;
+
+	/* A handle of our own: this one is closed when we return. */
+	r = ctl_open(&own, ctl_pid(h), ctl_tid(h), 0);
+	if (r < 0)
+		return cmd_fail(r, "trace", object);
+	t = traced_new(s, own, object);
+	if (!t) {
+		ctl_close(own);
+		return cmd_fail(-ENOMEM, "trace", object);
+	}
+	r = set_up(s, t);
+	if (r < 0) {
+		cmd_fail(r, "trace", object);
+		ctl_close(own);
+		free(t->live);
+		s->n--;
+	}
+	return r;
+}
+
+int session_attach(struct session *s)
+{
+	return cmd_each(&s->opt->pids, 0, attach_one, s);
+}
+
+int session_spawn(struct session *s)
+{
+	struct traced *t;
+	int r, own = -1;
+	struct ctl *h;
+
+	/* When the trace goes to standard output, the command's own output must
+	 * not get in between. */
+	if (s->out == stdout && (own = dup(STDOUT_FILENO)) >= 0)
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+	r = ctl_spawn(&h, s->opt->command);
+	if (own >= 0) {
+		dup2(own, STDOUT_FILENO);
+		close(own);
+	}
+	if (r < 0)
+		return cmd_fail(r, "start", s->opt->command[0]);
+	t = traced_new(s, h, s->opt->command[0]);
+	r = t ? set_up(s, t) : -ENOMEM;
+	if (r == 0)
+		r = ctl_run(h, 0);
+	if (r < 0) {
+		cmd_fail(r, "trace", s->opt->command[0]);
+		kill(ctl_pid(h), SIGKILL);
+		ctl_close(h);
+		if (t) {
+			free(t->live);
+			s->n--;
+		}
+	}
+	return r;
+}
+
+/* -- reading -------------------------------------------------------------- */
+
+static void note_life(struct session *s, struct traced *t,
+		      const struct ctl_rec *rec)
+{
+	const struct ctl_rec_fork *f = (const void *)rec;
+	const struct ctl_rec_exit *x = (const void *)rec;
+
+	if (rec->type == CTL_REC_FORK && s->opt->follow &&
+	    f->kind != CTL_FORK_THREAD)
+		live_add(t, f->child_pid);
+	else if (rec->type == CTL_REC_EXIT && x->process)
+		live_remove(t, rec->pid);
+}
+
+/* Those that left without a record: a set-id program, or one lost by --drop. */
+static void look_for_dead(struct traced *t)
+{
+	for (unsigned i = t->nlive; i-- > 0;)
+		if (kill(t->live[i], 0) < 0 && errno == ESRCH)
+			t->live[i] = t->live[--t->nlive];
+}
+
+static int write_failed(const struct session *s)
+{
+	int err = errno;
+
+	cmd_complain("cannot write %s: %s",
+		     s->opt->output ? s->opt->output : "the trace",
+		     strerror(err));
+	return -err;
+}
+
+static int drain(struct session *s, struct traced *t)
+{
+	const struct ctl_rec *rec;
+	unsigned n = 0;
+	int r;
+
+	while ((r = ctl_ring_next(t->h, &rec)) == 1) {
+		note_life(s, t, rec);
+		if (s->counts) {
+			counts_add(s->counts, rec);
+		} else {
+			r = print_record(s, t, rec);
+			if (r < 0) {
+				ctl_ring_release(t->h);
+				return write_failed(s);
+			}
+		}
+		if (++n % 256 == 0) {
+			ctl_ring_release(t->h);
+			if (ncaught > 1 || (caught && !s->opt->command))
+				return 0;
+		}
+	}
+	ctl_ring_release(t->h);
+	if (r < 0)
+		return cmd_fail(r, "read the events of", t->name);
+	return n;
+}
+
+/* 1: something was read, 0: nothing now, -errno */
+static int serve(struct session *s, struct traced *t)
+{
+	int bits, n;
+
+	bits = ctl_poll_check(t->h);
+	n = drain(s, t);
+	if (n < 0)
+		return n;
+	if (bits < 0)
+		return cmd_fail(bits, "trace", t->name);
+	if (bits & CTL_POLL_INVALID) {
+		cmd_complain("%s executed a set-id or unreadable file: the trace ends here",
+			     t->name);
+		t->done = true;
+	} else if (bits & CTL_POLL_DEAD) {
+		if (!(bits & CTL_POLL_GONE) && t->nlive)
+			cmd_complain("the control server of %s is gone: the trace ends here",
+				     t->name);
+		t->done = true;
+	} else if ((bits & CTL_POLL_GONE) && n == 0) {
+		if (s->opt->follow)
+			look_for_dead(t);
+		t->done = !s->opt->follow || !t->nlive;
+	}
+	return n > 0;
+}
+
+static int wait_for_news(struct session *s, bool terminal)
+{
+	struct pollfd p[64];
+	sigset_t all, old;
+	struct timespec ts = { 0, WAKE_MS * 1000000L };
+	bool ready = false, gone = false;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->n && n < 64; i++) {
+		struct traced *t = &s->v[i];
+
+		if (t->done)
+			continue;
+		ready |= ctl_ring_wake(t->h, terminal ? 1 : WAKE_BYTES);
+		gone |= ctl_poll_check(t->h) & CTL_POLL_GONE;
+		p[n].fd = ctl_poll_fd(t->h, &p[n].events);
+		p[n++].revents = 0;
+	}
+	if (!n || ready)
+		return 0;
+	if (fflush(s->out) != 0)
+		return write_failed(s);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	if (!caught || (s->opt->command && ncaught < 2))
+		ppoll(p, n, terminal && !gone ? NULL : &ts, &old);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return 0;
+}
+
+int session_follow(struct session *s)
+{
+	bool terminal = isatty(fileno(s->out)), busy, left;
+	int r;
+
+	for (;;) {
+		busy = left = false;
+		for (unsigned i = 0; i < s->n; i++) {
+			if (s->v[i].done)
+				continue;
+			r = serve(s, &s->v[i]);
+			if (r < 0)
+				return r;
+			busy |= r > 0;
+			left |= !s->v[i].done;
+		}
+		/* The first one is the command's, by way of the terminal. */
+		if (!left || ncaught > 1 || (caught && !s->opt->command) ||
+		    caught == SIGTERM || caught == SIGHUP)
+			return 0;
+		if (!busy) {
+			r = wait_for_news(s, terminal);
+			if (r < 0)
+				return r;
+		}
+	}
+}
+
+void session_close(struct session *s)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		struct traced *t = &s->v[i];
+		uint64_t ours = (PR_RLC | PR_FORK) & ~t->old_modes;
+
+		/* What others want of it stays. */
+		if (!s->opt->command)
+			ctl_mode_unset(t->h, ours);
+		ctl_close(t->h);
+		free(t->live);
+	}
+	free(s->v);
+	s->v = NULL;
+	s->n = 0;
+}

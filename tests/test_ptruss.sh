@@ -1,0 +1,127 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# ptruss: what it prints, what it leaves behind.
+
+. "${CTL_SRC:-.}/tests/lib.sh"
+
+testCommand()
+{
+	ptruss -o "$tmp/o" sh -c 'exit 3'
+	assertEquals "exit status" 3 $?
+	assertTrue "first call" "grep -q '^brk(' '$tmp/o'"
+	assertTrue "exit" "grep -q '^exit_group(' '$tmp/o'"
+}
+
+testKilledCommand()
+{
+	ptruss -o "$tmp/o" sh -c 'kill -9 $$'
+	assertEquals "exit status" 137 $?
+	assertTrue "told" "grep -q 'killed by SIGKILL' '$tmp/o'"
+}
+
+testNoCommand()
+{
+	run ptruss "$tmp/no-such-command"
+	assertEquals 2 "$status"
+	assertTrue "why" "grep -q 'cannot start .*: No such file' '$tmp/stderr'"
+	run ptruss
+	assertEquals 64 "$status"
+	run ptruss -p 1x
+	assertEquals 64 "$status"
+}
+
+testPipeline()
+{
+	ptruss -j ls / 2>/dev/null | jq -r .name | sort | uniq -c >"$tmp/names"
+	assertTrue "openat is among them" "grep -q ' openat$' '$tmp/names'"
+	assertFalse "a bad line" "grep -q 'null$' '$tmp/names'"
+}
+
+testSelection()
+{
+	ptruss -t openat,close -o "$tmp/o" ls / >/dev/null
+	assertTrue "openat" "grep -q '^openat(' '$tmp/o'"
+	assertFalse "read" "grep -q '^read(' '$tmp/o'"
+	ptruss -t '!openat' -o "$tmp/o" ls / >/dev/null
+	assertFalse "not openat" "grep -q '^openat(' '$tmp/o'"
+	assertTrue "read" "grep -q '^read(' '$tmp/o'"
+}
+
+testFollow()
+{
+	ptruss -f -j -o "$tmp/o" sh -c 'sh -c "exit 4"; /bin/true; exit 5'
+	assertEquals 5 $?
+	assertEquals "processes" 3 "$(jq -r 'select(.type == "exit" and .process) | .pid' "$tmp/o" | sort -u | wc -l)"
+	assertEquals "statuses" "0 4 5" "$(jq -r 'select(.type == "exit" and .process) | .status' "$tmp/o" | sort | tr '\n' ' ' | sed 's/ $//')"
+	assertEquals "without -f" 1 "$(ptruss -j -o /dev/stdout sh -c '/bin/true; exit 5' | jq -r .pid | sort -u | wc -l)"
+}
+
+# The totals of -c are the number of records.
+testCount()
+{
+	ptruss -c -j -o "$tmp/c" ls / >/dev/null
+	ptruss -j -o "$tmp/o" ls / >/dev/null
+	assertEquals "calls" "$(jq 'select(.type == "syscall")' "$tmp/o" | jq -s length)" \
+		"$(jq -s 'map(select(.type == "count") | .calls) | add' "$tmp/c")"
+}
+
+testEveryCallIsSeen()
+{
+	# As many reads as there are bytes, and one for the end.
+	head -c 20000 /dev/zero >"$tmp/zeros"
+	assertEquals 20001 "$(ptruss -t read -j -o /dev/stdout \
+		dd if="$tmp/zeros" of=/dev/null bs=1 2>/dev/null |
+		jq -c 'select(.args[0].value == 0 and .args[2].value == 1)' | wc -l)"
+}
+
+testAttached()
+{
+	target spin
+	ptruss -o "$tmp/o" -p "$pid" &
+	tracer=$!
+	sleep 0.5
+	kill -TERM "$tracer"
+	wait "$tracer"
+	assertEquals 0 $?
+	assert_untouched "$pid"
+	assert_runs "$pid"
+}
+
+testKilledTracerHarmsNobody()
+{
+	target threads 4 work
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		ptruss -f -o /dev/null -p "$pid" &
+		tracer=$!
+		sleep 0.0$i
+		kill -9 "$tracer"
+		wait "$tracer" 2>/dev/null
+		assert_untouched "$pid"
+	done
+	assert_runs "$pid"
+}
+
+# The pid of a process that stops is not waited for: "closed pipe", "full disk".
+testOutputFails()
+{
+	[ -w /dev/full ] || { skip "no /dev/full"; return 0; }
+	run ptruss -o /dev/full ls /
+	assertEquals 2 "$status"
+	assertTrue "why" "grep -q 'cannot write /dev/full: No space left' '$tmp/stderr'"
+}
+
+testReaderThatDoesNotReadMakesItWait()
+{
+	mkfifo "$tmp/slow"
+	ptruss -j -o "$tmp/slow" dd if=/dev/zero of=/dev/null bs=1 count=100000 2>/dev/null &
+	tracer=$!
+	exec 7<"$tmp/slow"
+	sleep 2
+	assertEquals "nothing is lost" 100000 \
+		"$(jq -c 'select(.name == "write" and .args[0].value == 1) | 1' <&7 | wc -l)"
+	exec 7<&-
+	wait "$tracer"
+	assertEquals 0 $?
+}
+
+. shunit2
