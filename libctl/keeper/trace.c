@@ -1284,9 +1284,11 @@ static void on_trap(struct lwp *l, int sig)
 	}
 	l->kind = STOP_TRAP;
 	if (probe_trap_pending(l)) {
-		/* Heard of it, but not of its trap: that one comes next. */
-		if (pt(PTRACE_INTERRUPT, l->tid, 0, 0) == 0)
-			l->interrupted = true;
+		/*
+		 * Heard of it, but not of its trap: that one comes next.  (An
+		 * interrupt now would come before it again, for ever.)
+		 */
+		l->interrupted = true;
 		lwp_resume(l);
 		return;
 	}
