@@ -696,12 +696,16 @@ static bool lwp_busy(struct ctl_lwp *lwp)
 	       READ_ONCE(lwp->step_done);
 }
 
-/* 0: in use.  1: nobody uses it, but a thread is in our hands.  2: let go. */
-static int proc_idle(struct ctl_proc *proc)
+/*
+ * 0: in use.  1: nobody uses it, but a thread is in our hands.  2: let go.
+ * handles: these are a use, too.
+ */
+static int proc_idle(struct ctl_proc *proc, bool handles)
 {
 	struct ctl_lwp *lwp;
 
-	if (!list_empty(&proc->handles) || !list_empty(&proc->covers) ||
+	if ((handles && !list_empty(&proc->handles)) ||
+	    !list_empty(&proc->covers) ||
 	    proc->stopping || proc->sigtrace || proc->flttrace ||
 	    proc->discard || !sysset_empty(&proc->sysentry) ||
 	    !sysset_empty(&proc->sysexit))
@@ -713,6 +717,26 @@ static int proc_idle(struct ctl_proc *proc)
 		if (lwp_busy(lwp))
 			return 1;
 	return 2;
+}
+
+bool ctl_proc_controlled(struct task_struct *task)
+{
+	struct ctl_proc *proc;
+	struct ctl_handle *h;
+	bool yes = false;
+
+	lockdep_assert_held(&ctl_mutex); /* it is not let go meanwhile */
+	rcu_read_lock();
+	proc = ctl_proc_find(task_tgid(task));
+	if (proc) {
+		spin_lock_irq(&proc->lock);
+		yes = !proc->gone && proc_idle(proc, false) == 0;
+		list_for_each_entry(h, &proc->handles, link)
+			yes |= h->writer;
+		spin_unlock_irq(&proc->lock);
+	}
+	rcu_read_unlock();
+	return yes;
 }
 
 /* One round over all; returns whether there is something to come back for. */
@@ -729,7 +753,7 @@ static bool gc(void)
 		list_for_each_entry(proc, &ctl_all, all) {
 			spin_lock(&proc->lock);
 			idle = proc->gone && list_empty(&proc->handles) ?
-				       2 : proc_idle(proc);
+				       2 : proc_idle(proc, true);
 			spin_unlock(&proc->lock);
 			if (idle == 1)
 				again = true;

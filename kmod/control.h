@@ -215,6 +215,8 @@ static inline struct ctl_proc *ctl_proc_get(struct ctl_proc *proc)
 /* The control of the process that task leads, made if there is none; with a
  * reference.  ctl_mutex held. */
 struct ctl_proc *ctl_proc_attach(struct task_struct *task);
+/* Does anybody control it, or did and left something behind?  ctl_mutex held. */
+bool ctl_proc_controlled(struct task_struct *task);
 struct ctl_proc *ctl_proc_new(struct pid *pid, gfp_t gfp);
 /* Publish a new process or thread; false: it is there already. */
 bool ctl_proc_publish(struct ctl_proc *proc);

@@ -123,6 +123,8 @@ static int bind_locked(struct ctl_handle *h, struct task_struct *task, bool lwp,
 	if (h->writer && !h->may_read)
 		return -EPERM;
 	/* Somebody to look does not make a control where there is none. */
+	if (!h->writer && !ctl_proc_controlled(task))
+		return -ENODATA;
 	proc = ctl_proc_attach(task);
 	if (IS_ERR(proc))
 		return PTR_ERR(proc);

@@ -300,6 +300,7 @@ struct ctl_lwpvec {
  * the process that the pidfd refers to (or, pidfd -1, to pid), and with
  * tid != 0 to that one of its threads.  EBUSY: bound already.  EACCES, EPERM:
  * ptrace(2) attach would not be allowed.  ENOENT: no such process or thread.
+ * ENODATA: opened only for reading, and nothing controls the process.
  * CTL_BIND_EXCL: as O_EXCL at open of /proc/PID/ctl: EBUSY if another handle
  * open for writing exists.
  */

@@ -44,14 +44,20 @@ static int check_wait(struct ctl_handle *h)
 	return r;
 }
 
+/* A thread of the target would stop or wait for itself. */
+static bool on_oneself(struct ctl_handle *h)
+{
+	return h->lwp ? h->lwp->task == current :
+			h->proc->pid == task_tgid(current);
+}
+
 static int wait_stop(struct ctl_handle *h, u64 ms)
 {
 	unsigned long end;
 	long r;
 	int st = 0;
 
-	/* A thread of the target would wait for itself. */
-	if (h->lwp ? h->lwp->task == current : h->proc->pid == task_tgid(current))
+	if (on_oneself(h))
 		return -EBUSY;
 	if (!ms || ms > 1000ULL * 3600 * 24 * 365) {
 		r = wait_event_freezable(h->proc->wq,
@@ -71,6 +77,8 @@ static int direct_stop(struct ctl_handle *h)
 {
 	int err;
 
+	if (on_oneself(h))
+		return -EBUSY;
 	spin_lock_irq(&h->proc->lock);
 	err = ctl_handle_error(h);
 	if (!err) {

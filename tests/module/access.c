@@ -144,13 +144,17 @@ static void test_users(void)
 {
 	pid_t pid = target(1000, 1);
 	struct ctl_status st = { .size = sizeof(st) };
-	int fd;
+	int fd, wfd;
 
 	CHECK(as(1000, pid, O_RDWR) == 0);
 	CHECK(as(1001, pid, O_RDWR) == EPERM);
 	CHECK(as_in_proc(1000, pid) == 0);
 	CHECK(as_in_proc(1001, pid) == EACCES || as_in_proc(1001, pid) == EPERM);
 	CHECK(as(0, pid, O_RDWR) == 0);
+	/* where nothing is controlled there is nothing to look at */
+	CHECK(as(1001, pid, O_RDONLY) == ENODATA);
+	wfd = bind_pid(pid, O_RDWR);
+	CHECK(wfd >= 0);
 	/* a look is for everybody, without what may not be seen */
 	CHECK(as(1001, pid, O_RDONLY) == 0);
 	fd = bind_pid(pid, O_RDONLY);
@@ -158,6 +162,7 @@ static void test_users(void)
 	CHECK(message(fd, PCSTOP, 0, 0) == -EBADF);
 	CHECK(ioctl(fd, PIOCSTOP, NULL) < 0 && errno == EBADF);
 	close(fd);
+	close(wfd);
 	finish(pid);
 	pid = target(1000, 0);
 	CHECK(as(1000, pid, O_RDWR) == EPERM);
