@@ -13,6 +13,7 @@
 #include "ptruss/ptruss.h"
 
 #define KEY_DROP 256
+#define KEY_STRING 257
 
 static const struct argp_option option_table[] = {
 	{ "pid", 'p', "PID", 0, "Trace this process or PID/LWPS; may be repeated",
@@ -29,6 +30,8 @@ static const struct argp_option option_table[] = {
 	{ "timestamp", 'd', NULL, 0, "Print the time since the start", 0 },
 	{ "delta", 'D', NULL, 0, "Print the time since the line before", 0 },
 	{ "elapsed", 'E', NULL, 0, "Print the time spent in each call", 0 },
+	{ "string", KEY_STRING, "N", 0,
+	  "Print at most N bytes of strings and buffers (32)", 0 },
 	{ "drop", KEY_DROP, NULL, 0,
 	  "Never make the target wait: lose records, and say how many", 0 },
 	{ 0 },
@@ -62,6 +65,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct parsed *p = state->input;
 	struct options *opt = &p->opt;
+	uint64_t n;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -102,6 +106,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'E':
 		opt->elapsed = true;
+		return 0;
+	case KEY_STRING:
+		if (cmd_parse_u64(arg, 32767, &n) < 0)
+			argp_error(state, "not a number of bytes: %s", arg);
+		opt->string = n;
 		return 0;
 	case KEY_DROP:
 		opt->drop = true;
@@ -162,7 +171,9 @@ static int exit_status(pid_t pid)
 
 int main(int argc, char **argv)
 {
-	struct parsed p = { .opt = { .signals = ~0ULL, .faults = ~0ULL } };
+	struct parsed p = { .opt = { .signals = ~0ULL,
+				    .faults = ~0ULL,
+				    .string = 32 } };
 	struct options *opt = &p.opt;
 	struct session s = { .opt = opt };
 	int code = CMD_OK, r;
@@ -176,6 +187,10 @@ int main(int argc, char **argv)
 		return CMD_NONE;
 	if (opt->count && !(s.counts = counts_new()))
 		return cmd_finish(CMD_NONE);
+	if (!s.counts && print_init(&s) < 0) {
+		cmd_complain("out of memory");
+		return cmd_finish(CMD_NONE);
+	}
 	session_catch_signals();
 	if (opt->command) {
 		if (session_spawn(&s) < 0)
@@ -194,6 +209,7 @@ int main(int argc, char **argv)
 		code = CMD_NONE;
 	session_close(&s);
 	counts_free(s.counts);
+	print_free(&s);
 	free(opt->pids.v);
 	if (s.out != stdout && fclose(s.out) != 0 && r == 0) {
 		cmd_complain("cannot write %s: %s",

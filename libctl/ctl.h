@@ -410,6 +410,77 @@ static inline bool ctl_sysset_has(const struct ctl_sysset *s, int abi,
 	return w[nr / 64] >> (nr % 64) & 1;
 }
 
+/* -- decoding of system calls (syscall.c, decode.c) ----------------------- */
+
+/* A row of the table: what a call is. */
+struct ctl_syscall_info {
+	const char *name;
+	uint64_t classes; /* bit n: ctl_class_name(n)                        */
+	unsigned nargs;
+	const char *arg[6];
+};
+/* -EINVAL: no such call.  Since: 0.1 */
+int ctl_syscall_info(int abi, unsigned nr, struct ctl_syscall_info *out);
+/* "file", "network" ...; NULL behind the last.  In lists: "%file". */
+const char *ctl_class_name(unsigned i);
+
+enum ctl_val_kind {
+	CTL_VAL_INT, /* value, signed decimal                                */
+	CTL_VAL_UINT,
+	CTL_VAL_HEX,
+	CTL_VAL_OCT,   /* modes                                              */
+	CTL_VAL_NULL,  /* a NULL pointer                                     */
+	CTL_VAL_PTR,   /* an address that was not followed, or could not be  */
+	CTL_VAL_FD,    /* value: a descriptor                                */
+	CTL_VAL_NAME,  /* value has one name: str                            */
+	CTL_VAL_FLAGS, /* child[]: NAMEs, then what no name covers           */
+	CTL_VAL_STR,   /* str, len: a string's bytes, without its NUL        */
+	CTL_VAL_BYTES, /* the same of a buffer                               */
+	CTL_VAL_STRUCT, /* child[]: fields, by name                          */
+	CTL_VAL_ARRAY, /* child[], without names                             */
+};
+#define CTL_VALF_CUT 1   /* there was more                                   */
+#define CTL_VALF_FAULT 2 /* could not be read, wholly or from here on        */
+#define CTL_VALF_OUT 4   /* filled in by the call                            */
+#define CTL_VALF_PATH 8  /* STR: a path                                      */
+struct ctl_val {
+	const char *name; /* argument's or field's; NULL in arrays           */
+	uint8_t kind;     /* enum ctl_val_kind                               */
+	uint8_t flags;    /* CTL_VALF_*                                      */
+	uint16_t nchild;
+	uint32_t len;   /* bytes of str                                      */
+	uint64_t value; /* the number or address itself                      */
+	const char *str;
+	const struct ctl_val *child;
+};
+struct ctl_decoded {
+	const char *name; /* NULL: no such call is known                     */
+	unsigned nargs;
+	struct ctl_val arg[6];
+	struct ctl_val ret; /* of success                                    */
+	uint64_t classes;
+};
+struct ctl_decoder;
+#define CTL_DECODE_VERBOSE 1 /* every field of every structure               */
+#define CTL_DECODE_RAW 2     /* numbers only                                 */
+/* -ENOMEM.  Since: 0.1 */
+int ctl_decoder_new(struct ctl_decoder **d, unsigned flags);
+void ctl_decoder_free(struct ctl_decoder *d);
+/*
+ * The values of a SYSCALL or SYSENTRY record, which ctl_ring_next() has
+ * checked.  *out points into d and rec and is valid until the next call with
+ * d.  Never fails: what cannot be decoded is a number.  Since: 0.1
+ */
+void ctl_decode(struct ctl_decoder *d, const struct ctl_rec_syscall *rec,
+		struct ctl_decoded *out);
+/*
+ * Give the handle's ring the capture programs of the calls in set, made from
+ * the table: at most string bytes of a string and data bytes of a buffer
+ * (under 8192, or tracing gets slow); paths are captured whole.  Since: 0.1
+ */
+int ctl_capture_upload(struct ctl *h, const struct ctl_sysset *set,
+		       size_t string, size_t data);
+
 #ifdef __cplusplus
 }
 #endif

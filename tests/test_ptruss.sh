@@ -87,6 +87,36 @@ testAttached()
 	assert_runs "$pid"
 }
 
+# What strace prints of the same calls.
+testDecoded()
+{
+	cd "$tmp" || return
+	ptruss -o o -t openat,newfstatat,write,access,mmap sh -c 'echo "a	b\001\"" >f; cat f' >/dev/null
+	assertTrue "flags" 'grep -q "openat(AT_FDCWD, \"/etc/ld.so.cache\", O_RDONLY|O_CLOEXEC) *= [0-9]" o'
+	assertTrue "created" 'grep -q "openat(AT_FDCWD, \"f\", O_WRONLY|O_CREAT|O_TRUNC, 0666) *= [0-9]" o'
+	assertTrue "struct" 'grep -q "newfstatat([0-9]*, \"\", {st_mode=S_IFREG|0[0-7]*, st_size=[0-9]*}, AT_EMPTY_PATH) *= 0" o'
+	assertTrue "error" 'grep -q "access(\"/etc/ld.so.preload\", R_OK) *Err#2 ENOENT" o'
+	assertTrue "bytes" 'grep -qF "write(1, \"a\\tb" o'
+	assertTrue "mmap" 'grep -q "mmap(NULL, [0-9]*, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x" o'
+	cd "$OLDPWD" || return
+}
+
+# Both sources of events give the same.
+testSources()
+{
+	[ "$CTL_BACKEND" = keeper ] && [ "$(id -u)" = 0 ] || return 0
+	for source in bpf ptrace; do
+		CTL_EVENTS=$source ptruss -j -f -o "$tmp/$source" \
+			sh -c 'ls -l /etc >/dev/null; cat /etc/passwd >/dev/null' 2>"$tmp/err" ||
+			{ grep -q 'not supported' "$tmp/err" && return 0; }
+		jq -c 'select(.type == "syscall") | [.name, [.args[] |
+			select(.name != "arg" and .value < 4096) | .text], .errno]' \
+			"$tmp/$source" | sort >"$tmp/$source.sorted"
+	done
+	assertTrue "there is something" "[ $(wc -l <"$tmp/bpf.sorted") -gt 100 ]"
+	assertEquals "" "$(diff "$tmp/bpf.sorted" "$tmp/ptrace.sorted" | head -n 20)"
+}
+
 testKilledTracerHarmsNobody()
 {
 	target threads 4 work

@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "ptruss.h"
 
 #define RESULT_COLUMN 48
+/* More than a record's captures can become when every byte is escaped. */
+#define LINE_BYTES (1U << 20)
 
 static bool is_error(int64_t ret)
 {
@@ -33,14 +36,166 @@ static const char *call_name(const struct ctl_rec_syscall *r, char *buf,
 	return buf;
 }
 
-/* A number as people read it: small ones decimal, addresses not. */
-static int number(char *buf, size_t size, uint64_t v)
+/* -- values as text ------------------------------------------------------- */
+
+/* A line that is being made; what does not fit is left out. */
+struct line {
+	char *p;
+	size_t len, room;
+};
+
+static void put(struct line *l, const char *s, size_t n)
 {
-	if ((int64_t)v > -4096 && (int64_t)v < 65536)
-		return snprintf(buf, size, "%" PRId64, (int64_t)v);
-	if (v <= UINT32_MAX && (int32_t)v < 0 && (int32_t)v > -4096)
-		return snprintf(buf, size, "%d", (int32_t)v);
-	return snprintf(buf, size, "%#" PRIx64, v);
+	if (n > l->room - l->len)
+		n = l->room - l->len;
+	memcpy(l->p + l->len, s, n);
+	l->len += n;
+}
+
+static void puts_(struct line *l, const char *s)
+{
+	put(l, s, strlen(s));
+}
+
+static void put_dec(struct line *l, uint64_t v)
+{
+	char buf[20];
+	unsigned n = sizeof(buf);
+
+	do
+		buf[--n] = '0' + v % 10;
+	while (v /= 10);
+	put(l, buf + n, sizeof(buf) - n);
+}
+
+static void put_int(struct line *l, int64_t v)
+{
+	if (v < 0)
+		put(l, "-", 1);
+	put_dec(l, v < 0 ? -(uint64_t)v : (uint64_t)v);
+}
+
+static void put_hex(struct line *l, uint64_t v)
+{
+	char buf[18];
+	unsigned n = sizeof(buf);
+
+	do
+		buf[--n] = "0123456789abcdef"[v & 15];
+	while (v >>= 4);
+	buf[--n] = 'x';
+	buf[--n] = '0';
+	put(l, buf + n, sizeof(buf) - n);
+}
+
+/*
+ * Bytes between quotes, so that they can be got back: what is not printable
+ * ASCII as C has it.  In octal, and with all three digits where a digit
+ * follows, as strace does.
+ */
+static void put_quoted(struct line *l, const char *s, size_t n, bool cut)
+{
+	static const char named[] = "\a\b\t\n\v\f\r", letter[] = "abtnvfr";
+	size_t i;
+
+	put(l, "\"", 1);
+	for (i = 0; i < n; i++) {
+		unsigned char c = s[i];
+		const char *k = c ? strchr(named, c) : NULL;
+		bool digit = i + 1 < n && s[i + 1] >= '0' && s[i + 1] <= '9';
+		char esc[5];
+
+		if (c == '"' || c == '\\') {
+			esc[0] = '\\';
+			esc[1] = c;
+			put(l, esc, 2);
+		} else if (c >= 0x20 && c < 0x7f) {
+			put(l, (const char *)&c, 1);
+		} else if (k) {
+			esc[0] = '\\';
+			esc[1] = letter[k - named];
+			put(l, esc, 2);
+		} else {
+			snprintf(esc, sizeof(esc), digit ? "\\%03o" : "\\%o",
+				 c);
+			puts_(l, esc);
+		}
+	}
+	put(l, "\"", 1);
+	if (cut)
+		put(l, "...", 3);
+}
+
+static void put_value(struct line *l, const struct ctl_val *v);
+
+static void put_children(struct line *l, const struct ctl_val *v,
+			 const char *open, const char *sep, const char *close)
+{
+	unsigned i;
+
+	puts_(l, open);
+	for (i = 0; i < v->nchild; i++) {
+		if (i)
+			puts_(l, sep);
+		if (v->child[i].name) {
+			puts_(l, v->child[i].name);
+			put(l, "=", 1);
+		}
+		put_value(l, &v->child[i]);
+	}
+	if (v->flags & (CTL_VALF_CUT | CTL_VALF_FAULT))
+		puts_(l, v->nchild ? ", ..." : "...");
+	puts_(l, close);
+}
+
+static void put_value(struct line *l, const struct ctl_val *v)
+{
+	switch (v->kind) {
+	case CTL_VAL_INT:
+	case CTL_VAL_FD:
+		put_int(l, v->value);
+		break;
+	case CTL_VAL_UINT:
+		put_dec(l, v->value);
+		break;
+	case CTL_VAL_HEX:
+		if (v->value < 10)
+			put_dec(l, v->value);
+		else
+			put_hex(l, v->value);
+		break;
+	case CTL_VAL_PTR:
+		put_hex(l, v->value);
+		break;
+	case CTL_VAL_OCT: {
+		char buf[32];
+
+		snprintf(buf, sizeof(buf), "%#03llo",
+			 (unsigned long long)v->value);
+		puts_(l, buf);
+		break;
+	}
+	case CTL_VAL_NULL:
+		puts_(l, "NULL");
+		break;
+	case CTL_VAL_NAME:
+		put(l, v->str, v->len);
+		break;
+	case CTL_VAL_FLAGS:
+		put_children(l, v, "", "|", "");
+		break;
+	case CTL_VAL_STR:
+	case CTL_VAL_BYTES:
+		put_quoted(l, v->str ? v->str : "", v->len,
+			   v->flags & (CTL_VALF_CUT | CTL_VALF_FAULT));
+		break;
+	case CTL_VAL_STRUCT:
+		put_children(l, v, "{", ", ", "}");
+		break;
+	case CTL_VAL_ARRAY:
+		put_children(l, v, "[", ", ", "]");
+		break;
+	}
 }
 
 /* -- truss ---------------------------------------------------------------- */
@@ -67,39 +222,53 @@ static int prefix(struct session *s, const struct ctl_rec *rec)
 
 static void truss_call(struct session *s, const struct ctl_rec_syscall *r)
 {
-	char line[512], buf[32];
+	struct line l = { s->line, 0, LINE_BYTES };
+	struct ctl_decoded call;
+	char buf[32];
 	unsigned i;
-	int n;
 
+	ctl_decode(s->decoder, r, &call);
 	if (s->opt->elapsed)
 		fprintf(s->out, "%9.4f\t", r->elapsed / 1e9);
-	n = snprintf(line, sizeof(line), "%s(", call_name(r, buf, sizeof(buf)));
-	for (i = 0; i < 6; i++) {
-		n += snprintf(line + n, sizeof(line) - n, "%s", i ? ", " : "");
-		n += number(line + n, sizeof(line) - n, r->arg[i]);
+	puts_(&l, call_name(r, buf, sizeof(buf)));
+	put(&l, "(", 1);
+	for (i = 0; i < call.nargs; i++) {
+		if (i)
+			put(&l, ", ", 2);
+		put_value(&l, &call.arg[i]);
 	}
-	snprintf(line + n, sizeof(line) - n, ")");
+	put(&l, ")", 1);
 	if (r->h.type == CTL_REC_SYSENTRY) {
-		fprintf(s->out, "%s (entered)\n", line);
-		return;
+		puts_(&l, " (entered)");
+		goto out;
 	}
-	fprintf(s->out, "%-*s ", RESULT_COLUMN, line);
-	if (r->h.flags & CTL_RECF_NORETURN)
-		fputs("(no return)\n", s->out);
-	else if (r->h.flags & CTL_RECF_UNFINISHED)
-		fputs("(died in it)\n", s->out);
-	else if (restarts(r->ret))
-		fputs("(interrupted, will be made again)\n", s->out);
-	else if (is_error(r->ret) && ctl_errno_name(-r->ret))
-		fprintf(s->out, "Err#%d %s%s\n", (int)-r->ret,
-			ctl_errno_name(-r->ret),
-			r->h.flags & CTL_RECF_ABORTED ? " (aborted)" : "");
-	else if (is_error(r->ret))
-		fprintf(s->out, "Err#%d\n", (int)-r->ret);
-	else {
-		number(buf, sizeof(buf), r->ret);
-		fprintf(s->out, "= %s\n", buf);
+	do
+		put(&l, " ", 1);
+	while (l.len < RESULT_COLUMN);
+	if (r->h.flags & CTL_RECF_NORETURN) {
+		puts_(&l, "(no return)");
+	} else if (r->h.flags & CTL_RECF_UNFINISHED) {
+		puts_(&l, "(died in it)");
+	} else if (restarts(r->ret)) {
+		puts_(&l, "(interrupted, will be made again)");
+	} else if (is_error(r->ret)) {
+		puts_(&l, "Err#");
+		put_dec(&l, -r->ret);
+		if (ctl_errno_name(-r->ret)) {
+			put(&l, " ", 1);
+			puts_(&l, ctl_errno_name(-r->ret));
+		}
+		if (r->h.flags & CTL_RECF_ABORTED)
+			puts_(&l, " (aborted)");
+	} else {
+		puts_(&l, "= ");
+		put_value(&l, &call.ret);
 	}
+out:
+	put(&l, "\n", 1);
+	if (l.len == l.room)
+		l.p[l.len - 1] = '\n';
+	fwrite(l.p, 1, l.len, s->out);
 }
 
 static void truss_signal(struct session *s, const struct ctl_rec_signal *r)
@@ -191,35 +360,87 @@ static void json_head(struct session *s, const struct traced *t,
 		type);
 }
 
+/* The text of a value as a JSON string: it is ASCII already. */
+static void put_json_text(struct line *l, const struct ctl_val *v)
+{
+	size_t from = l->len + 1, i;
+	char *copy;
+
+	put(l, "\"", 1);
+	put_value(l, v);
+	/* Quotes and backslashes once more. */
+	for (i = from; i < l->len; i++)
+		if (l->p[i] == '"' || l->p[i] == '\\')
+			break;
+	if (i < l->len) {
+		size_t n = l->len - from;
+
+		copy = strndup(l->p + from, n);
+		l->len = from;
+		for (i = 0; copy && i < n; i++) {
+			if (copy[i] == '"' || copy[i] == '\\')
+				put(l, "\\", 1);
+			put(l, &copy[i], 1);
+		}
+		free(copy);
+	}
+	put(l, "\"", 1);
+}
+
 static void json_call(struct session *s, const struct ctl_rec_syscall *r)
 {
+	struct line l = { s->line, 0, LINE_BYTES };
+	struct ctl_decoded call;
 	const char *err;
 	char buf[32];
 	unsigned i;
 
-	fprintf(s->out, ",\"name\":\"%s\",\"args\":[",
-		call_name(r, buf, sizeof(buf)));
-	for (i = 0; i < 6; i++) {
-		number(buf, sizeof(buf), r->arg[i]);
-		fprintf(s->out, "%s{\"value\":%" PRIu64 ",\"text\":\"%s\"}",
-			i ? "," : "", (uint64_t)r->arg[i], buf);
+	ctl_decode(s->decoder, r, &call);
+	puts_(&l, ",\"name\":\"");
+	puts_(&l, call_name(r, buf, sizeof(buf)));
+	puts_(&l, "\",\"args\":[");
+	for (i = 0; i < call.nargs; i++) {
+		if (i)
+			put(&l, ",", 1);
+		put(&l, "{", 1);
+		if (call.arg[i].name) {
+			puts_(&l, "\"name\":\"");
+			puts_(&l, call.arg[i].name);
+			puts_(&l, "\",");
+		}
+		puts_(&l, "\"value\":");
+		if (call.arg[i].kind == CTL_VAL_INT ||
+		    call.arg[i].kind == CTL_VAL_FD ||
+		    (int64_t)call.arg[i].value == -100)
+			put_int(&l, call.arg[i].value);
+		else
+			put_dec(&l, call.arg[i].value);
+		puts_(&l, ",\"text\":");
+		put_json_text(&l, &call.arg[i]);
+		put(&l, "}", 1);
 	}
-	fputs("]", s->out);
+	puts_(&l, "]");
 	if (r->h.type == CTL_REC_SYSENTRY) {
-		fputs(",\"entry\":true}\n", s->out);
-		return;
+		puts_(&l, ",\"entry\":true}\n");
+		goto out;
 	}
 	if (r->h.flags & (CTL_RECF_NORETURN | CTL_RECF_UNFINISHED)) {
-		fputs(",\"ret\":null,\"errno\":null", s->out);
+		puts_(&l, ",\"ret\":null,\"errno\":null");
 	} else if (is_error(r->ret)) {
 		err = restarts(r->ret) ? "ERESTART" : ctl_errno_name(-r->ret);
-		fprintf(s->out, ",\"ret\":-1,\"errno\":\"%s\"",
-			err ? err : "?");
+		puts_(&l, ",\"ret\":-1,\"errno\":\"");
+		puts_(&l, err ? err : "?");
+		put(&l, "\"", 1);
 	} else {
-		fprintf(s->out, ",\"ret\":%" PRId64 ",\"errno\":null",
-			(int64_t)r->ret);
+		puts_(&l, ",\"ret\":");
+		put_int(&l, r->ret);
+		puts_(&l, ",\"errno\":null");
 	}
-	fprintf(s->out, ",\"elapsed\":%" PRIu64 "}\n", (uint64_t)r->elapsed);
+	puts_(&l, ",\"elapsed\":");
+	put_dec(&l, r->elapsed);
+	puts_(&l, "}\n");
+out:
+	fwrite(l.p, 1, l.len, s->out);
 }
 
 static void json_text(struct session *s, const char *text, size_t len)
@@ -307,6 +528,18 @@ static void json_record(struct session *s, const struct traced *t,
 }
 
 /* ------------------------------------------------------------------------- */
+
+int print_init(struct session *s)
+{
+	s->line = malloc(LINE_BYTES);
+	return s->line ? ctl_decoder_new(&s->decoder, 0) : -ENOMEM;
+}
+
+void print_free(struct session *s)
+{
+	ctl_decoder_free(s->decoder);
+	free(s->line);
+}
 
 int print_record(struct session *s, const struct traced *t,
 		 const struct ctl_rec *rec)

@@ -8,6 +8,7 @@
 enum style { STYLE_TRUSS, STYLE_JSON };
 
 struct options {
+	unsigned string; /* bytes of a string or buffer that are shown */
 	bool follow, count, drop, lwps, since_start, delta, elapsed;
 	enum style style;
 	const char *output;
@@ -35,9 +36,14 @@ struct session {
 	uint64_t first;		/* time of the first record */
 	uint64_t last;		/* and of the one before */
 	struct counts *counts;
+	struct ctl_decoder *decoder;
+	char *line; /* print.c: the one being made */
 };
 
-/* print.c: 0, or -errno when it could not be written */
+/* print.c: -ENOMEM */
+int print_init(struct session *s);
+void print_free(struct session *s);
+/* 0, or -errno when it could not be written */
 int print_record(struct session *s, const struct traced *t,
 		 const struct ctl_rec *rec);
 

@@ -90,6 +90,9 @@ static int set_up(struct session *s, struct traced *t)
 	if (r == 0)
 		r = ctl_ring_open(t->h, 16U << 20,
 				  opt->drop ? CTL_RING_DROP : 0);
+	if (r == 0 && !opt->count)
+		r = ctl_capture_upload(t->h, &opt->calls, opt->string,
+				       opt->string);
 	if (r == 0)
 		r = ctl_ring_record(t->h, &what);
 	if (r == 0)

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * syscall_capture.c - the table of system calls as capture programs: what the
+ * server is to copy out of the target, so that decode.c finds it in the record.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "syscall.h"
+
+#define PATH_BYTES 4096U
+#define ARRAY_BYTES 1024U /* of an array of structures */
+#define SOCKADDR_BYTES 128U
+#define IOVEC_BYTES 512U
+#define VECTOR_BYTES 2048U
+#define SPEC_BYTES 64U /* behind an ioctl's or fcntl's argument */
+#define BATCH_BYTES 16384U
+
+struct program {
+	struct ctl_capop op[CTL_CAP_OPS];
+	unsigned n;
+};
+
+static struct ctl_capop *op_add(struct program *p, unsigned op, unsigned arg,
+				unsigned when, size_t limit)
+{
+	struct ctl_capop *o;
+
+	if (p->n == CTL_CAP_OPS || !limit)
+		return NULL;
+	o = &p->op[p->n++];
+	*o = (struct ctl_capop){
+		.op = op, .arg = arg, .when = when,
+		.limit = limit < CTL_CAP_LIMIT ? limit : CTL_CAP_LIMIT,
+	};
+	return o;
+}
+
+static void op_len(struct ctl_capop *o, unsigned len, unsigned unit)
+{
+	if (!o)
+		return;
+	o->len = len;
+	o->unit = unit;
+}
+
+static void add_struct(struct program *p, const struct ctl_arg *a, unsigned i,
+		       int abi)
+{
+	const struct ctl_struct *st = ctl_struct_of(a->ref, abi);
+	struct ctl_capop *o;
+
+	if (!st)
+		return;
+	if (a->dir & DIR_IN)
+		op_add(p, CTL_CAP_MEM, i, CTL_AT_ENTRY, st->size);
+	if (a->dir & DIR_OUT) {
+		o = op_add(p, CTL_CAP_MEM, i, CTL_AT_EXIT, st->size);
+		if (o && (a->dir & DIR_ERR))
+			o->flags = CTL_CAPOP_ONERR;
+	}
+}
+
+static void add_array_at(struct program *p, const struct ctl_arg *a, unsigned i,
+			 const struct ctl_struct *st, unsigned when)
+{
+	if (a->len == LEN_FIX)
+		op_add(p, CTL_CAP_MEM, i, when, a->count * st->size);
+	else if (a->len == LEN_RET)
+		op_len(op_add(p, CTL_CAP_RET, i, when, ARRAY_BYTES), 0,
+		       st->size);
+	else
+		op_len(op_add(p, CTL_CAP_BUF, i, when, ARRAY_BYTES), a->len,
+		       st->size);
+}
+
+static void add_array(struct program *p, const struct ctl_arg *a, unsigned i,
+		      int abi)
+{
+	const struct ctl_struct *st = ctl_struct_of(a->ref, abi);
+
+	if (!st)
+		return;
+	if (a->dir & DIR_IN)
+		add_array_at(p, a, i, st, CTL_AT_ENTRY);
+	if (a->dir & DIR_OUT)
+		add_array_at(p, a, i, st, CTL_AT_EXIT);
+}
+
+static void add_spec(struct program *p, const struct ctl_arg *a, unsigned i)
+{
+	switch (a->sub) {
+	case SP_IOCTL:
+	case SP_FCNTL:
+		op_add(p, CTL_CAP_MEM, i, CTL_AT_EXIT, SPEC_BYTES);
+		break;
+	case SP_FUTEX:
+		op_add(p, CTL_CAP_MEM, i, CTL_AT_ENTRY, 16);
+		break;
+	case SP_PRCTL:
+		op_add(p, CTL_CAP_STR, i, CTL_AT_ENTRY, 16);
+		break;
+	case SP_SETOPT:
+		op_add(p, CTL_CAP_MEM, i, CTL_AT_ENTRY, 4);
+		break;
+	case SP_GETOPT:
+		op_add(p, CTL_CAP_MEM, i, CTL_AT_EXIT, 4);
+		break;
+	}
+}
+
+static void add_arg(struct program *p, const struct ctl_arg *a, unsigned i,
+		    int abi, size_t string, size_t data)
+{
+	switch (a->kind) {
+	case K_PATH:
+		op_add(p, CTL_CAP_STR, i, CTL_AT_ENTRY, PATH_BYTES);
+		break;
+	case K_STR:
+		op_add(p, CTL_CAP_STR, i, CTL_AT_ENTRY, string + 1);
+		break;
+	case K_BUF:
+		if (a->dir & DIR_IN)
+			op_len(op_add(p, CTL_CAP_BUF, i, CTL_AT_ENTRY, data),
+			       a->len, 1);
+		else if (a->sub == SUB_cwd)
+			op_add(p, CTL_CAP_STR, i, CTL_AT_EXIT, PATH_BYTES);
+		else if (a->sub == SUB_NONE)
+			op_len(op_add(p, CTL_CAP_RET, i, CTL_AT_EXIT, data), 0,
+			       1);
+		break;
+	case K_STRUCT:
+		add_struct(p, a, i, abi);
+		break;
+	case K_ARRAY:
+		add_array(p, a, i, abi);
+		break;
+	case K_SOCKADDR:
+		if (a->dir & DIR_IN)
+			op_len(op_add(p, CTL_CAP_BUF, i, CTL_AT_ENTRY,
+				      SOCKADDR_BYTES), a->len, 1);
+		else
+			op_len(op_add(p, CTL_CAP_BUFP, i, CTL_AT_EXIT,
+				      SOCKADDR_BYTES), a->len, 1);
+		break;
+	case K_IOVEC:
+		op_len(op_add(p, CTL_CAP_IOV, i, CTL_AT_ENTRY, IOVEC_BYTES),
+		       a->len, 0);
+		if (a->dir & DIR_IN)
+			op_len(op_add(p, CTL_CAP_IOVDATA, i, CTL_AT_ENTRY,
+				      data), a->len, 0);
+		else if (a->dir & DIR_OUT)
+			op_len(op_add(p, CTL_CAP_IOVDATA, i, CTL_AT_EXIT, data),
+			       a->len, 0);
+		break;
+	case K_MSGHDR:
+		op_add(p, CTL_CAP_MSG, i,
+		       a->dir & DIR_IN ? CTL_AT_ENTRY : CTL_AT_EXIT, data);
+		break;
+	case K_VEC:
+		op_len(op_add(p, CTL_CAP_VEC, i, CTL_AT_ENTRY, VECTOR_BYTES), 0,
+		       64);
+		break;
+	case K_FDSET:
+		op_add(p, CTL_CAP_MEM, i, CTL_AT_EXIT, CTL_FDSET_BYTES);
+		break;
+	case K_SPEC:
+		add_spec(p, a, i);
+		break;
+	}
+}
+
+int ctl_capture_compile(int abi, unsigned nr, size_t string, size_t data,
+			struct ctl_capop op[CTL_CAP_OPS])
+{
+	const struct ctl_call *call = ctl_call_of(abi, nr);
+	struct program p = { .n = 0 };
+	unsigned i;
+
+	if (!call)
+		return 0;
+	for (i = 0; i < ctl_call_nargs(call); i++)
+		add_arg(&p, &call->arg[i], i, abi, string, data);
+	memcpy(op, p.op, p.n * sizeof(p.op[0]));
+	return p.n;
+}
+
+CTL_EXPORT int ctl_capture_upload(struct ctl *h, const struct ctl_sysset *set,
+				  size_t string, size_t data)
+{
+	unsigned char buf[BATCH_BYTES];
+	struct {
+		int64_t code;
+		struct ctl_capture c;
+		struct ctl_capop op[CTL_CAP_OPS];
+	} m = { .code = PCCAPTURE };
+	size_t used = 0, len;
+	int r, n, abi;
+	unsigned nr;
+
+	for (abi = CTL_ABI_NATIVE; abi <= CTL_ABI_COMPAT; abi++)
+		for (nr = 0; nr < CTL_SYSSET_BITS; nr++) {
+			if (!ctl_sysset_has(set, abi, nr))
+				continue;
+			n = ctl_capture_compile(abi, nr, string, data, m.op);
+			if (!n)
+				continue;
+			m.c = (struct ctl_capture){ .nr = nr, .abi = abi,
+						    .nop = n };
+			len = sizeof(m) - sizeof(m.op) + n * sizeof(m.op[0]);
+			if (used + len > sizeof(buf)) {
+				r = ctl_write(h, buf, used, NULL);
+				if (r < 0)
+					return r;
+				used = 0;
+			}
+			memcpy(buf + used, &m, len);
+			used += len;
+		}
+	return used ? ctl_write(h, buf, used, NULL) : 0;
+}
