@@ -300,6 +300,11 @@ struct ctl_usdt_probe {
 int ctl_usdt_file(struct ctl_usdt **u, const char *path, int flags);
 int ctl_usdt_process(struct ctl_usdt **u, pid_t pid, int flags);
 void ctl_usdt_free(struct ctl_usdt *u);
+/*
+ * Of a process: the address of an empty function that its dynamic linker calls
+ * when it has mapped or unmapped an object; 0: there is none.  Since: 0.1
+ */
+uint64_t ctl_usdt_loader(const struct ctl_usdt *u);
 unsigned ctl_usdt_problems(const struct ctl_usdt *u);
 /*
  * The probes in order of object, provider and name: *probe is NULL at first.
@@ -323,9 +328,12 @@ bool ctl_usdt_match(const struct ctl_usdt_spec *spec,
 /* -- enabling probes (probe.c) -------------------------------------------- */
 
 /*
+ * ctl_probe_enable_address() is a probe of one site without arguments.
  * PCPROBE and PCUNPROBE as they are; op is the operand, of op->size bytes.
  * Since: 0.1
  */
+int ctl_probe_enable_address(struct ctl *h, uint64_t addr, uint32_t id,
+			     uint32_t flags);
 int ctl_probe_enable_raw(struct ctl *h, const struct ctl_probe *op);
 /* id 0: every probe that no handle owns.  Since: 0.1 */
 int ctl_probe_disable(struct ctl *h, uint32_t id);

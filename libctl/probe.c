@@ -154,6 +154,21 @@ CTL_EXPORT int ctl_probe_enable_raw(struct ctl *h, const struct ctl_probe *op)
 	return r;
 }
 
+CTL_EXPORT int ctl_probe_enable_address(struct ctl *h, uint64_t addr,
+					uint32_t id, uint32_t flags)
+{
+	struct {
+		struct ctl_probe p;
+		struct ctl_probe_site site;
+	} op = {
+		.p = { .size = sizeof(op), .id = id, .flags = flags,
+		       .nsites = 1 },
+		.site = { .address = addr },
+	};
+
+	return ctl_probe_enable_raw(h, &op.p);
+}
+
 /*
  * Sites from *first on, as many as fit one message; the later messages add to
  * the first.

@@ -226,6 +226,7 @@ struct ctl_usdt {
 	size_t nprobes;
 	unsigned problems;
 	int flags; /* CTL_USDT_SOURCE */
+	uint64_t loader; /* where the dynamic linker tells debuggers; 0: none */
 };
 
 /* Count and log something that is wrong with an object's description. */

@@ -473,6 +473,11 @@ CTL_EXPORT void ctl_usdt_free(struct ctl_usdt *u)
 	free(u);
 }
 
+CTL_EXPORT uint64_t ctl_usdt_loader(const struct ctl_usdt *u)
+{
+	return u->loader;
+}
+
 CTL_EXPORT unsigned ctl_usdt_problems(const struct ctl_usdt *u)
 {
 	return u->problems;

@@ -199,6 +199,19 @@ static bool bias_of(struct elf_file *f, const struct mapping *m, uint64_t *bias)
 	return true;
 }
 
+/* glibc and musl call the function the same. */
+static void find_loader(struct ctl_usdt *u, struct elf_file *f,
+			const char *path, uint64_t bias)
+{
+	static const char name[] = "_dl_debug_state";
+	const char *slash = strrchr(path, '/'), *problem;
+	uint64_t addr;
+
+	if (slash && !strncmp(slash, "/ld", 3) &&
+	    elf_symbol(f, name, sizeof(name) - 1, &addr, &problem) == 0)
+		u->loader = addr + bias;
+}
+
 /* Once for each place where the file of all->v[first] is mapped. */
 static int read_file(struct ctl_usdt *u, struct elf_file *f, const char *path,
 		     const struct mappings *all, size_t first)
@@ -216,8 +229,10 @@ static int read_file(struct ctl_usdt *u, struct elf_file *f, const char *path,
 			seen = same_file(&all->v[j], &all->v[first]) &&
 			       bias_of(f, &all->v[j], &before) &&
 			       before == bias;
-		if (!seen)
-			r = usdt_read_object(u, f, path, bias);
+		if (seen)
+			continue;
+		r = usdt_read_object(u, f, path, bias);
+		find_loader(u, f, path, bias);
 	}
 	return r;
 }

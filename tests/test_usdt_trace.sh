@@ -174,7 +174,7 @@ testRunExitsAsTheCommand()
 sys.exit(3)'
 	[ -s "$tmp/hits" ] || fail "no hits"
 	fails 2 'cannot run /nonexistent' pusdt run a:b -- /nonexistent
-	fails 2 'has no such probe' pusdt run a:b -- /bin/true
+	fails 0 '/bin/true has no such probe' pusdt run a:b -- /bin/true
 	fails 64 'no command' pusdt run a:b
 	fails 64 'no SPEC' pusdt run -- /bin/true
 }
@@ -214,6 +214,41 @@ testStop()
 		assert_runs "$pid"
 		assert_clean "$pid"
 	fi
+}
+
+# Opened after the command began, closed, and opened again: from the first hit.
+testObjectsOpenedLater()
+{
+	cat >"$tmp/later.c" <<'END'
+#include "sdt.h"
+__attribute__((constructor)) static void constructed(void)
+{
+	SDT_SITE("nop", "later", "constructed", "0", "", "r"(0));
+}
+void pass(int i);
+void pass(int i)
+{
+	SDT_SITE("nop", "later", "pass", "0", "-4@%0", "r"(i));
+}
+END
+	if ! ${CC:-cc} -O2 -shared -fPIC -I"$CTL_SRC/tests/tracees" \
+		-o "$tmp/later.so" "$tmp/later.c" 2>/dev/null; then
+		skip "no compiler here"
+		return 0
+	fi
+	target opener "$tmp/later.so" 20
+	fails 2 'no such probe' pusdt count "$pid" 'later:*'
+	pusdt count -j --wait "$pid" 'later:*' >"$tmp/stdout" \
+		2>"$tmp/stderr" &
+	counter=$!
+	wait_until is_enabled "$pid"
+	# The C++ run time's probes or none at all: something to begin with.
+	kill -USR1 "$pid"
+	reap "$pid"
+	assertEquals "the target's status" 0 "$status"
+	wait $counter
+	[ "$(counts later:pass)" = 40 ] || fail "pass: $(cat "$tmp/stdout")"
+	[ "$(counts later:constructed)" = 2 ] || fail "constructors"
 }
 
 testForkedChildrenAreLeftClean()

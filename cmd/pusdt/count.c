@@ -20,7 +20,7 @@ struct options {
 	pid_t pid;
 	struct pusdt_specs specs;
 	struct pusdt_pred pred;
-	bool json, drop, follow;
+	bool json, drop, follow, wait;
 	enum by by;
 	unsigned arg;
 	int hist; /* argument, -1: none */
@@ -41,6 +41,8 @@ static const struct argp_option option_table[] = {
 	{ "if", 'i', "EXPR", 0,
 	  "Only hits for which this holds: arg0 > 100 && tid == 4243", 0 },
 	{ "follow", 'f', NULL, 0, "Children too", 0 },
+	{ "wait", 'w', NULL, 0,
+	  "Begin also when nothing that is mapped has such a probe", 0 },
 	{ "drop", 'd', NULL, 0,
 	  "Rather lose hits, and say how many, than make the process wait", 0 },
 	{ 0 },
@@ -101,6 +103,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'f':
 		opt->follow = true;
+		return 0;
+	case 'w':
+		opt->wait = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (!opt->pid ? pusdt_parse_pid(arg, &opt->pid) < 0 :
@@ -402,8 +407,11 @@ int pusdt_count(int argc, char **argv)
 		if (r < 0)
 			cmd_fail(r, "follow", "children");
 	}
-	if (r == 0)
+	if (r == 0) {
+		pusdt_watch_loader(&s, &opt.specs, &o);
+		s.patient = opt.wait;
 		r = pusdt_enable_all(&s, &opt.specs, &o);
+	}
 	code = r < 0 ? CMD_NONE : count(&s, &opt);
 	if (opt.follow && s.h)
 		ctl_mode_unset(s.h, PR_FORK);

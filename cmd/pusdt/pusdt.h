@@ -45,6 +45,7 @@ struct pusdt_watched {
 	uint32_t id;
 	const struct ctl_usdt_probe *probe; /* NULL: only its label is known */
 	char *provider, *name;
+	bool gone; /* unmapped; a late record may still come */
 };
 
 /* A process and those of its probes that we look at. */
@@ -52,9 +53,16 @@ struct pusdt_session {
 	struct ctl *h;
 	pid_t pid;
 	struct ctl_usdt *u;
+	struct ctl_usdt **old; /* what u was before; v points into these */
+	size_t nold;
 	struct pusdt_watched *v;
 	size_t n;
 	size_t failed; /* that could not be enabled */
+	/* for what is mapped later */
+	const struct pusdt_specs *specs;
+	struct ctl_probe_options options;
+	uint32_t loader; /* the probe that tells of it, 0: none */
+	bool patient; /* nothing to enable yet is no failure */
 };
 /* Enough of a string to tell a path or a query; more is a debugger's. */
 #define PUSDT_STRLIMIT 256
@@ -64,6 +72,9 @@ int pusdt_parse_pid(const char *arg, pid_t *pid);
 int pusdt_open(struct pusdt_session *s, pid_t pid);
 int pusdt_enable_all(struct pusdt_session *s, const struct pusdt_specs *specs,
 		     const struct ctl_probe_options *o);
+/* From now on pusdt_read() does the same in objects that are mapped later. */
+void pusdt_watch_loader(struct pusdt_session *s, const struct pusdt_specs *specs,
+			const struct ctl_probe_options *o);
 /* What is enabled already and belongs to no handle. */
 int pusdt_take_enabled(struct pusdt_session *s);
 int pusdt_start_ring(struct pusdt_session *s, bool drop);

@@ -45,6 +45,9 @@ void pusdt_close(struct pusdt_session *s)
 		free(s->v[i].name);
 	}
 	free(s->v);
+	while (s->nold)
+		ctl_usdt_free(s->old[--s->nold]);
+	free(s->old);
 	ctl_usdt_free(s->u);
 	ctl_close(s->h);
 	*s = (struct pusdt_session){ 0 };
@@ -54,7 +57,8 @@ static int watch(struct pusdt_session *s, uint32_t id,
 		 const struct ctl_usdt_probe *p, const char *provider,
 		 const char *name)
 {
-	struct pusdt_watched *v, w = { id, p, strdup(provider), strdup(name) };
+	struct pusdt_watched *v, w = { id, p, strdup(provider), strdup(name),
+				       false };
 
 	v = reallocarray(s->v, s->n + 1, sizeof(*v));
 	if (v)
@@ -153,12 +157,142 @@ int pusdt_enable_all(struct pusdt_session *s, const struct pusdt_specs *specs,
 	}
 	free(have);
 	if (r == 0 && !matched) {
+		if (s->patient && s->loader)
+			return 0;
 		cmd_complain("process %d has no such probe", s->pid);
 		return -ENOENT;
 	}
 	if (r == 0 && s->failed && !s->n)
 		return -EINVAL;
 	return r;
+}
+
+/* ----------------------------------------------------------- later objects -- */
+
+void pusdt_watch_loader(struct pusdt_session *s, const struct pusdt_specs *specs,
+			const struct ctl_probe_options *o)
+{
+	uint64_t addr = ctl_usdt_loader(s->u);
+	struct ctl_probe_info *have;
+	uint32_t id;
+	int n, r;
+
+	s->specs = specs;
+	s->options = *o;
+	if (!addr)
+		return; /* static */
+	n = ctl_probe_list(s->h, &have);
+	if (n < 0)
+		return;
+	id = highest(have, n);
+	free(have);
+	do
+		r = ctl_probe_enable_address(
+			s->h, addr, ++id, CTL_PROBE_HANDLE | CTL_PROBE_STOP);
+	while (r == -EEXIST);
+	if (r < 0)
+		cmd_complain("objects that are mapped later are not seen: %s",
+			     ctl_error());
+	else
+		s->loader = id;
+}
+
+/* The same in two pictures of the process. */
+static bool is_there(const struct ctl_usdt_probe *a,
+		     const struct ctl_usdt_probe *b)
+{
+	return a->sites[0].address == b->sites[0].address &&
+	       !strcmp(a->provider, b->provider) && !strcmp(a->name, b->name) &&
+	       !strcmp(a->object, b->object);
+}
+
+static bool is_watched(const struct pusdt_session *s,
+		       const struct ctl_usdt_probe *p)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i].probe && !s->v[i].gone &&
+		    is_there(s->v[i].probe, p))
+			return true;
+	return false;
+}
+
+/* Something else may be mapped where it was. */
+static void forget_unmapped(struct pusdt_session *s, struct ctl_usdt *u)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct pusdt_watched *w = &s->v[i];
+		const struct ctl_usdt_probe *p = NULL;
+		bool there = !w->probe || w->gone;
+
+		while (!there && ctl_usdt_next(u, NULL, &p) == 1)
+			there = is_there(w->probe, p);
+		if (!there) {
+			ctl_probe_disable(s->h, w->id);
+			w->gone = true;
+		}
+	}
+}
+
+static bool any_new(const struct pusdt_session *s, struct ctl_usdt *u)
+{
+	const struct ctl_usdt_probe *p = NULL;
+
+	while (ctl_usdt_next(u, NULL, &p) == 1)
+		if (pusdt_specs_match(s->specs, p) && !is_watched(s, p))
+			return true;
+	return false;
+}
+
+static int enable_new(struct pusdt_session *s)
+{
+	struct ctl_probe_options o = s->options;
+	const struct ctl_usdt_probe *p = NULL;
+	struct ctl_usdt **old, *u;
+	int r;
+
+	/* Quickly first: most of what is mapped has no probe. */
+	if (ctl_usdt_process(&u, s->pid, 0) < 0)
+		return 0;
+	forget_unmapped(s, u);
+	if (!any_new(s, u)) {
+		ctl_usdt_free(u);
+		return 0;
+	}
+	ctl_usdt_free(u);
+	old = reallocarray(s->old, s->nold + 1, sizeof(*old));
+	if (!old)
+		return -ENOMEM;
+	s->old = old;
+	r = ctl_usdt_process(&u, s->pid, CTL_USDT_SOURCE);
+	if (r < 0)
+		return 0;
+	s->old[s->nold++] = s->u;
+	s->u = u;
+	o.id = s->loader;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i].id > o.id)
+			o.id = s->v[i].id;
+	while (r == 0 && ctl_usdt_next(u, NULL, &p) == 1)
+		if (pusdt_specs_match(s->specs, p) && !is_watched(s, p))
+			r = enable_one(s, p, &o);
+	return r;
+}
+
+/* It stopped: because the dynamic linker did something? */
+static int look_at_stop(struct pusdt_session *s)
+{
+	struct ctl_status st = { .size = sizeof(st) };
+	int r;
+
+	if (!s->loader || ctl_status(s->h, &st) < 0 ||
+	    !(st.lwp.flags & PR_STOPPED) || st.lwp.why != PR_PROBE ||
+	    st.lwp.what != s->loader)
+		return 0;
+	r = enable_new(s);
+	if (r < 0)
+		return r;
+	r = ctl_run(s->h, 0);
+	return r == -EBUSY || r == -ENOENT ? 0 : r;
 }
 
 int pusdt_take_enabled(struct pusdt_session *s)
@@ -241,7 +375,9 @@ static int drain(struct pusdt_session *s, pusdt_record_fn *fn, void *arg)
 	int r = 0;
 
 	while (more && (r = ctl_ring_next(s->h, &rec)) == 1)
-		more = fn(s, rec, arg);
+		if (!s->loader || rec->type != CTL_REC_PROBE ||
+		    ((const struct ctl_rec_probe *)rec)->id != s->loader)
+			more = fn(s, rec, arg);
 	ctl_ring_release(s->h);
 	if (r < 0)
 		return cmd_fail(r, "read", "the ring");
@@ -280,6 +416,8 @@ enum pusdt_end pusdt_read(struct pusdt_session *s, pusdt_record_fn *fn,
 					     "the process executed a set-id or unreadable file");
 			return PUSDT_ERROR;
 		}
+		if ((bits & CTL_POLL_STOPPED) && look_at_stop(s) < 0)
+			return PUSDT_ERROR;
 		if (caught)
 			return PUSDT_SIGNAL;
 		if (deadline && cmd_now_ms() >= deadline)

@@ -21,7 +21,7 @@ struct options {
 	pid_t pid;
 	struct pusdt_specs specs;
 	struct pusdt_pred pred;
-	bool json, follow, drop;
+	bool json, follow, drop, wait;
 	uint64_t most; /* hits; 0: no limit */
 	FILE *out;
 	char **command; /* run */
@@ -34,6 +34,8 @@ static const struct argp_option option_table[] = {
 	{ "if", 'i', "EXPR", 0,
 	  "Only hits for which this holds: arg0 > 100 && tid == 4243", 0 },
 	{ "follow", 'f', NULL, 0, "Children too", 0 },
+	{ "wait", 'w', NULL, 0,
+	  "Begin also when nothing that is mapped has such a probe", 0 },
 	{ "drop", 'd', NULL, 0,
 	  "Rather lose hits, and say how many, than make the process wait", 0 },
 	{ "output", 'o', "FILE", 0, "Print into FILE", 0 },
@@ -64,6 +66,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'f':
 		opt->follow = true;
+		return 0;
+	case 'w':
+		opt->wait = true;
 		return 0;
 	case 'd':
 		opt->drop = true;
@@ -160,8 +165,12 @@ static int start(struct pusdt_session *s, struct options *opt)
 	}
 	if (r < 0)
 		return r;
-	return opt->specs.n ? pusdt_enable_all(s, &opt->specs, &o) :
-			      pusdt_take_enabled(s);
+	if (!opt->specs.n)
+		return pusdt_take_enabled(s);
+	pusdt_watch_loader(s, &opt->specs, &o);
+	/* A command may map what has them when it runs. */
+	s->patient = opt->command || opt->wait;
+	return pusdt_enable_all(s, &opt->specs, &o);
 }
 
 /* Until the end; returns the exit code. */
@@ -177,7 +186,9 @@ static int follow_hits(struct pusdt_session *s, struct options *opt)
 	lost = ctl_ring_lost(s->h);
 	if (lost)
 		cmd_complain("%llu hits were lost", (unsigned long long)lost);
-	if (opt->out != stdout && fclose(opt->out) != 0) {
+	if (opt->out == stderr)
+		fflush(stderr);
+	else if (opt->out != stdout && fclose(opt->out) != 0) {
 		cmd_complain("cannot write: %s", strerror(errno));
 		return CMD_SOME;
 	}
@@ -338,6 +349,8 @@ static int run_command(struct options *opt)
 	if (r < 0)
 		cmd_fail(r, "run", opt->command[0]);
 	code = follow_hits(&s, opt);
+	if (!s.n)
+		cmd_complain("%s has no such probe", opt->command[0]);
 	r = s.pid;
 	pusdt_close(&s);
 	if (code != CMD_OK && pusdt_caught())

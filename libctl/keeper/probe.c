@@ -73,6 +73,7 @@ struct bp {
 	uint64_t addr;
 	uint8_t old, len;
 	bool clears_rax; /* an is-enabled site of DOF: xor %eax, %eax */
+	bool returns;	 /* the dynamic linker's hook: an empty function */
 	bool in; /* the byte is an int3 now */
 	int guard;
 };
@@ -182,6 +183,7 @@ static int examine(struct proc *p, struct bp *b, bool is_enabled)
 	uint8_t code[15];
 	unsigned n = proc_read_some(p, b->addr, code, sizeof(code));
 
+	b->clears_rax = b->returns = false;
 	if (!n)
 		return -EFAULT;
 	b->old = code[0];
@@ -191,6 +193,11 @@ static int examine(struct proc *p, struct bp *b, bool is_enabled)
 	if (!b->len && is_enabled) {
 		b->len = xor_len(code, n);
 		b->clears_rax = b->len != 0;
+	}
+	/* All there is of a function that debuggers put breakpoints on. */
+	if (!b->len && code[0] == 0xc3) {
+		b->len = 1;
+		b->returns = true;
 	}
 	return b->len ? 0 : -EOPNOTSUPP;
 }
@@ -259,6 +266,7 @@ static int bp_get(struct probes *t, uint64_t addr, bool is_enabled,
 		b->old = again.old;
 		b->len = again.len;
 		b->clears_rax = again.clears_rax;
+		b->returns = again.returns;
 		*result = b;
 		return 0;
 	}
@@ -610,11 +618,23 @@ void probe_release(struct proc *p)
 	probe_quiesce(p);
 }
 
+/* Is a thread held at this probe? */
+static bool held_by(struct proc *p, uint32_t id)
+{
+	struct lwp *l;
+
+	list_for_each(l, &p->lwps, link)
+		if (l->state == LWP_STOPPED && l->why == PR_PROBE &&
+		    l->what == id)
+			return true;
+	return false;
+}
+
 void probe_drop_client(struct client *c)
 {
 	struct probe *q, *tmp;
+	bool any, stopped = false;
 	struct proc *p;
-	bool any;
 
 	list_for_each(p, &procs, link) {
 		if (!p->probes)
@@ -622,11 +642,15 @@ void probe_drop_client(struct client *c)
 		any = false;
 		list_for_each_safe(q, tmp, &p->probes->list, link)
 			if (q->owner == c) {
+				stopped |= held_by(p, q->id);
 				probe_free(q);
 				any = true;
 			}
 		if (any)
 			probe_quiesce(p);
+		/* It stopped for nobody now. */
+		if (stopped)
+			proc_run(p, 0);
 	}
 }
 
@@ -1058,6 +1082,17 @@ static void pass(struct hit *h, struct bp *b, bool *enabled, uint32_t *stop)
 		probe_free(once[--nonce]);
 }
 
+/* What a "ret" does. */
+static void do_return(struct lwp *l, struct ctl_regs *r)
+{
+	unsigned size = r->cs == 0x23 ? 4 : 8; /* __USER32_CS */
+
+	r->rip = 0;
+	if (proc_read(l->proc, r->rsp, &r->rip, size) < 0)
+		klog("%d: cannot return from a probe", l->tid);
+	r->rsp += size;
+}
+
 enum probe_trap probe_trap(struct lwp *l, uint32_t *stop)
 {
 	struct probes *t = table_of(l->proc);
@@ -1084,8 +1119,10 @@ enum probe_trap probe_trap(struct lwp *l, uint32_t *stop)
 		h.regs.rip += b->len;
 		if (b->clears_rax)
 			h.regs.rax = enabled;
+		if (b->returns)
+			do_return(l, &h.regs);
 		/* Behind a nop of one byte it is already. */
-		if ((b->len > 1 || b->clears_rax) &&
+		if ((b->len > 1 || b->clears_rax || b->returns) &&
 		    lwp_setregs(l, &h.regs) < 0)
 			klog("%d: cannot leave a probe", l->tid);
 	} else {
