@@ -567,6 +567,8 @@ static long operand_size(s64 code)
 		return sizeof(struct ctl_record);
 	case PCCAPTURE:
 		return sizeof(struct ctl_capture); /* and what it announces */
+	case PCPROBE: /* the keeper's, so far */
+	case PCUNPROBE:
 	case PCNICE:
 	case PCWATCH:
 	case PCAGENT:

@@ -14,7 +14,7 @@ $(O)/tests/module/%: tests/module/%.c
 		-MF $@.d $(LDFLAGS) -o $@ $<
 -include $(MODULE_BINS:=.d)
 
-.PHONY: check-vm module-programs
+.PHONY: check-vm check-module module-programs
 module-programs: $(MODULE_BINS)
 
 check-vm: test-programs module-programs
@@ -25,3 +25,8 @@ check-vm: test-programs module-programs
 		$(if $(filter 5.10 6.1 6.12,$(KERNEL)),WERROR=1) >$(O)/kmod.log 2>&1 || { \
 		cat $(O)/kmod.log; exit 2; }
 	tests/vm/run -b $(O) $(KERNEL) $(VM_COMMAND)
+
+# What only the module can do, alone: about a minute, half of it for the unload
+# under load.
+check-module:
+	$(MAKE) check-vm KERNEL=$(KERNEL) VM_COMMAND=tests/module/run
