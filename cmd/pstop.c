@@ -6,10 +6,11 @@
  * server keeps it until prun or somebody's PCRUN.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/common.h"
 
@@ -124,13 +125,36 @@ static int stop_one(struct ctl *h, const char *object, void *arg)
 	return r < 0 ? cmd_fail(r, "stop", object) : 0;
 }
 
+/*
+ * pid=$(pstop -c CMD): the shell reads until nobody has the pipe any more, and
+ * CMD, stopped, would keep it for ever.  So it gets standard error for its
+ * output when that is a pipe.
+ */
+static int spawn(struct ctl **h, char **command)
+{
+	struct stat st;
+	int saved = -1, r;
+
+	if (fstat(STDOUT_FILENO, &st) == 0 && S_ISFIFO(st.st_mode)) {
+		saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+		if (saved < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+			return -errno;
+	}
+	r = ctl_spawn_detached(h, command);
+	if (saved >= 0) {
+		dup2(saved, STDOUT_FILENO);
+		close(saved);
+	}
+	return r;
+}
+
 static int start(const struct options *opt)
 {
 	struct json_object *o;
 	struct ctl *h;
 	int r;
 
-	r = ctl_spawn_detached(&h, opt->command);
+	r = spawn(&h, opt->command);
 	if (r < 0) {
 		cmd_fail(r, "start", opt->command[0]);
 		return CMD_NONE;

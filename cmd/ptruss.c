@@ -134,8 +134,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	option_table, parse, "[--] CMD [ARG...]\n-p PID[/LWPS]...",
 	"Trace system calls and signals.\v"
-	"Exit status: that of CMD, 128 and the signal's number when it was "
-	"killed; with -p as the other commands.",
+	"Exit status: CMD's, 128 + its signal; with -p that of the other "
+	"commands.",
 	children,
 };
 

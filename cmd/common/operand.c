@@ -37,9 +37,27 @@ static error_t parse_operand(int key, char *arg, struct argp_state *state)
 
 const struct argp cmd_argp_operands = { .parser = parse_operand };
 
+/*
+ * --help has a note on arguments of long options that takes three of its 24
+ * lines, and only this variable takes it away.  It is set while options are
+ * parsed, so that no process that we start sees it.
+ */
+static void short_help(int key)
+{
+	static bool ours;
+
+	if (key == ARGP_KEY_INIT && !getenv("ARGP_HELP_FMT"))
+		ours = setenv("ARGP_HELP_FMT", "no-dup-args-note", 1) == 0;
+	if (key == ARGP_KEY_FINI && ours) {
+		unsetenv("ARGP_HELP_FMT");
+		ours = false;
+	}
+}
+
 static error_t parse_json(int key, char *arg, struct argp_state *state)
 {
 	(void)arg;
+	short_help(key);
 	if (key != 'j')
 		return ARGP_ERR_UNKNOWN;
 	*(bool *)state->input = true;
@@ -56,6 +74,7 @@ static error_t parse_verbose(int key, char *arg, struct argp_state *state)
 {
 	(void)arg;
 	(void)state;
+	short_help(key);
 	if (key != 'v')
 		return ARGP_ERR_UNKNOWN;
 	cmd_log(CTL_LOG_INFO);
