@@ -33,7 +33,7 @@ static const struct argp_option option_table[] = {
 	{ "string", KEY_STRING, "N", 0,
 	  "Print at most N bytes of strings and buffers (32)", 0 },
 	{ "drop", KEY_DROP, NULL, 0,
-	  "Never make the target wait: lose records, and say how many", 0 },
+	  "Lose records rather than make the target wait", 0 },
 	{ 0 },
 };
 
