@@ -1,0 +1,239 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# test_cmds_lint.sh - what is said in several places is the same in all: options in
+# --help, man page and completions; messages in pctl and the pages; how errors
+# look.
+
+. "${CTL_SRC:-.}/tests/lib.sh"
+
+commands()
+{
+	for c in "$CTL_SRC"/cmd/*.c; do
+		basename "$c" .c
+	done
+}
+
+needs_source()
+{
+	[ -d "$CTL_SRC/man" ] && [ -d "$CTL_SRC/cmd" ] && return
+	skip "needs the source tree"
+	return 1
+}
+
+# page_has PAGE SHORT LONG: does it explain this option? "-" for none
+page_has()
+{
+	[ "$2" = - ] || grep -q "^\.It Fl $2\( \|$\)" "$1" ||
+		return 1
+	[ "$3" = - ] || grep -q "^\.It .*\(Fl\|,\) -$3\( \|$\)" "$1"
+}
+
+tab=$(printf '\t')
+
+testEveryOptionIsInTheManPage()
+{
+	needs_source || return 0
+	for c in $(commands); do
+		page=$CTL_SRC/man/$c.1
+		if [ ! -e "$page" ]; then
+			fail "$c has no man page"
+			continue
+		fi
+		"$CTL_SRC/scripts/completions" -b "$CTL_BUILD" -l "$c" >"$tmp/options"
+		[ -s "$tmp/options" ] || fail "$c has no options"
+		while IFS=$tab read -r short long _; do
+			# Every command has these three; the page may say so or not.
+			case $long in
+			help | usage | version) continue ;;
+			esac
+			page_has "$page" "$short" "$long" ||
+				fail "$c.1 does not explain -$short --$long"
+		done <"$tmp/options"
+	done
+}
+
+# The other way round: nothing that was taken away is still explained.
+testEveryOptionInTheManPageExists()
+{
+	needs_source || return 0
+	for c in $(commands); do
+		page=$CTL_SRC/man/$c.1
+		[ -e "$page" ] || continue
+		"$CTL_SRC/scripts/completions" -b "$CTL_BUILD" -l "$c" >"$tmp/options"
+		sed -n '/^\.It Fl/s/.*\(Fl\|,\) -\([a-z][a-z-]*\).*/\2/p' "$page" |
+			sort -u >"$tmp/explained"
+		[ -s "$tmp/explained" ] || fail "$c.1 explains no option"
+		while read -r long; do
+			cut -f 2 "$tmp/options" | grep -qx -e "$long" ||
+				fail "$c.1 explains --$long, which $c does not have"
+		done <"$tmp/explained"
+	done
+}
+
+testCompletionsAreUpToDate()
+{
+	needs_source || return 0
+	ok "$CTL_SRC/scripts/completions" -b "$CTL_BUILD" -o "$tmp/completions"
+	run diff -r "$CTL_SRC/completions" "$tmp/completions"
+	assertEquals "scripts/completions changes: $(stdout)" 0 "$status"
+	for c in $(commands); do
+		for f in bash/$c zsh/_$c fish/$c.fish; do
+			[ -s "$CTL_SRC/completions/$f" ] || fail "no $f"
+		done
+	done
+}
+
+testCompletionsParse()
+{
+	needs_source || return 0
+	found=
+	for shell in bash zsh fish; do
+		command -v $shell >/dev/null || continue
+		found=$found$shell
+		for f in "$CTL_SRC"/completions/$shell/*; do
+			ok $shell -n "$f"
+		done
+	done
+	[ "$found" ] || skip "needs bash, zsh or fish"
+}
+
+# complete WORD...: what bash offers for the last one, in $tmp/stdout
+complete_bash()
+{
+	# shellcheck disable=SC2016
+	run bash -c 'set -eu; . "$1/completions/bash/$2"; shift
+		set +e
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+		_ctltools_"$1"
+		printf "%s\n" "${COMPREPLY[@]}"' - "$CTL_SRC" "$@"
+}
+
+offers()
+{
+	want=$1
+	shift
+	complete_bash "$@"
+	stdout | grep -qx -e "$want" ||
+		fail "completing '$*' offers no $want: $(stdout) $(stderr)"
+}
+
+testBashCompletes()
+{
+	needs_source && needs_command bash || return 0
+	offers --timeout= pstop --t
+	offers "$$" pstop "$(echo $$ | cut -c 1)"
+	offers "$$/$$" pstop "$$/"
+	offers SIGTERM prun -s SIGT
+	offers TERM prun -s TE
+	offers SIGTERM prun --signal = SIGT
+	offers PCSENTRY pctl $$ PCSE
+	offers openat,write pctl $$ PCSENTRY openat,wr
+	offers PR_RLC pctl $$ PCSET ''
+	offers list pusdt ''
+	complete_bash pstop -t ''
+	assertEquals "a number of seconds is not completed" "" "$(stdout)"
+}
+
+testFishCompletes()
+{
+	needs_source && needs_command fish || return 0
+	for line in 'pstop --t=--timeout' 'prun -s SIGT=SIGTERM' \
+		'pctl 1 PCSE=PCSENTRY' 'pctl 1 PCSENTRY openat,wr=openat,write' \
+		'pusdt l=list'; do
+		run env HOME="$tmp" fish -c "source '$CTL_SRC/completions/fish/${line%% *}.fish'
+			complete -C '${line%=*}'"
+		stdout | cut -f 1 | grep -qx -e "${line##*=}" ||
+			fail "fish: '${line%=*}' offers: $(stdout) $(stderr)"
+	done
+}
+
+testHelpFitsOnAScreen()
+{
+	needs_source || return 0
+	for c in $(commands); do
+		ok "$c" --help
+		[ "$(stdout | wc -l)" -le 24 ] ||
+			fail "$c --help has $(stdout | wc -l) lines"
+		stdout | grep -q '.\{81\}' && fail "$c --help is wider than 80"
+		stdout | grep -q '^Exit status: ' ||
+			fail "$c --help does not tell the exit status"
+	done
+}
+
+testVersionTellsTheBackend()
+{
+	needs_source || return 0
+	for c in $(commands); do
+		ok "$c" --version
+		stdout | head -n 1 | grep -qx "$c (ctltools) [0-9.]*" ||
+			fail "$c --version: $(stdout)"
+		stdout | grep -q "^backend: $CTL_BACKEND" ||
+			fail "$c --version names no backend: $(stdout)"
+	done
+}
+
+testManPagesAreLintClean()
+{
+	needs_source && needs_command mandoc || return 0
+	for page in "$CTL_SRC"/man/*.[1-8]; do
+		run mandoc -Tlint -Wwarning "$page"
+		assertEquals "mandoc -Tlint $page" "" "$(stdout)$(stderr)"
+	done
+}
+
+testEveryMessageIsExplained()
+{
+	needs_source || return 0
+	ok pctl --list
+	cut -f 1 "$tmp/stdout" >"$tmp/messages"
+	grep -q PCSENTRY "$tmp/messages" || fail "pctl --list: $(stdout)"
+	while read -r m; do
+		grep -qw "$m" "$CTL_SRC/man/ctl.4" || fail "ctl.4 has no $m"
+	done <"$tmp/messages"
+	ok pctl --list=modes
+	while read -r m; do
+		grep -q "^\.It Dv $m$" "$CTL_SRC/man/ctl.4" ||
+			fail "ctl.4 has no $m"
+	done <"$tmp/stdout"
+}
+
+testEveryFunctionOfThePageIsThere()
+{
+	needs_source || return 0
+	sed -n 's/^\.F[no] \(ctl_[a-z_]*\) .*/\1/p; s/^\.Fo \(.*\)/\1/p' \
+		"$CTL_SRC/man/libctl.3" | sort -u >"$tmp/functions"
+	[ "$(wc -l <"$tmp/functions")" -gt 40 ] || fail "functions of libctl.3"
+	while read -r f; do
+		grep -q "[ *]$f(" "$CTL_SRC/libctl/ctl.h" ||
+			fail "libctl.3 has $f, ctl.h has not"
+	done <"$tmp/functions"
+}
+
+# "name: cannot ATTEMPT OBJECT: REASON", no full stop
+testErrorsLookAlike()
+{
+	for c in pstop prun pwait pflags pctl; do
+		fails 64 "^$c: cannot [a-z]* 12x: .*[^.]$" "$c" 12x
+		fails 2 "^$c: cannot [a-z ]* 4194305: No such process$" \
+			"$c" 4194305
+		fails 64 "^$c: no operand given$" "$c"
+		fails 64 "unrecognized option '--nonsense'" "$c" --nonsense
+	done
+}
+
+testAFullDiskIsAnError()
+{
+	[ -c /dev/full ] || {
+		skip "needs /dev/full"
+		return 0
+	}
+	pflags $$ >/dev/full 2>"$tmp/stderr"
+	assertEquals 1 $?
+	stderr | grep -q '^pflags: cannot write standard output: No space' ||
+		fail "stderr: $(stderr)"
+}
+
+# shellcheck disable=SC1091
+. shunit2
