@@ -296,6 +296,30 @@ testNotANop()
 	assert_clean "$pid"
 }
 
+# What gdb, or a uprobe, leaves there.
+testBreakpointOfAnotherTracer()
+{
+	command -v pctl >/dev/null || {
+		skip "needs pctl"
+		return 0
+	}
+	target probed 1 0
+	pusdt list -j "$pid" test:hit >"$tmp/list"
+	address=$(jq -r '.sites[0].address' "$tmp/list")
+	ok pstop "$pid"
+	run pctl "$pid" PCWRITE "$address,cc"
+	fails 2 'cannot enable test:hit.*breakpoint of another tracer' \
+		pusdt enable "$pid" test:hit
+	run pctl "$pid" PCWRITE "$address,90"
+	ok pusdt enable "$pid" test:hit
+	# Who reads through the server sees no breakpoint.
+	run pctl "$pid" PCREAD "$address,1"
+	stdout | grep -q ' 90' || fail "hidden: $(stdout)"
+	ok pusdt disable "$pid"
+	ok prun "$pid"
+	assert_clean "$pid"
+}
+
 testTwoCommandsShareASite()
 {
 	target probed 1 0
