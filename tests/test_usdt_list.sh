@@ -177,6 +177,9 @@ test32Bit()
 	fi
 	PUSDT=pusdt "$CTL_SRC/tests/usdt_compare.sh" "$tmp/probed32" \
 		>"$tmp/compare" || fail "$(cat "$tmp/compare")"
+	run pusdt run -j -o "$tmp/hits" test:imm test:wide -- "$tmp/probed32" 1 2 0
+	assertEquals "$(stderr)" 0 "$status"
+	assertEquals "0,-5,1,1,-5" "$(jq -r '.args[0]' "$tmp/hits" | paste -sd ,)"
 	target "$tmp/probed32" 1 0
 	ok pusdt list -j "$pid" test:hit
 	address=$(jq -r '.sites[0].address' "$tmp/stdout")

@@ -250,24 +250,48 @@ static const struct argp run_argp = {
 	children,
 };
 
-static int read_entry(pid_t pid, uint64_t *entry)
+/* Of a 32-bit program the vector has 32-bit entries. */
+static bool is_32bit(pid_t pid)
 {
-	Elf64_auxv_t aux;
+	unsigned char ident[EI_NIDENT] = "";
 	char path[32];
-	int fd, r = -ENOENT;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (read(fd, ident, sizeof(ident)) != sizeof(ident))
+		ident[EI_CLASS] = ELFCLASSNONE;
+	close(fd);
+	return ident[EI_CLASS] == ELFCLASS32;
+}
+
+static bool read_entry(pid_t pid, uint64_t *entry)
+{
+	unsigned char v[1024];
+	size_t size = is_32bit(pid) ? 4 : 8;
+	char path[32];
+	ssize_t n;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
-	while (r < 0 && read(fd, &aux, sizeof(aux)) == sizeof(aux) &&
-	       aux.a_type != AT_NULL)
-		if (aux.a_type == AT_ENTRY) {
-			*entry = aux.a_un.a_val;
-			r = 0;
-		}
+		return false;
+	n = read(fd, v, sizeof(v));
 	close(fd);
-	return r;
+	for (ssize_t at = 0; at + 2 * (ssize_t)size <= n; at += 2 * size) {
+		uint64_t type = 0, value = 0;
+
+		memcpy(&type, v + at, size);
+		memcpy(&value, v + at + size, size);
+		if (type == AT_ENTRY) {
+			*entry = value;
+			return true;
+		}
+	}
+	return false;
 }
 
 /*
@@ -275,7 +299,7 @@ static int read_entry(pid_t pid, uint64_t *entry)
  * entry point the dynamic linker has mapped them and no code of theirs, but
  * for constructors, has run.  Run to there, killed along if this command is.
  */
-static int run_to_entry(struct ctl *h)
+static int run_to_entry(struct ctl *h, const char *name)
 {
 	const uint8_t int3 = 0xcc;
 	uint64_t entry = 0, vaddr[2] = { PCSVADDR };
@@ -283,9 +307,11 @@ static int run_to_entry(struct ctl *h)
 	uint8_t old = 0;
 	int r;
 
-	r = read_entry(ctl_pid(h), &entry);
-	if (r == 0)
-		r = ctl_mode_set(h, PR_KLC);
+	if (!read_entry(ctl_pid(h), &entry)) {
+		cmd_complain("cannot start %s: no entry point", name);
+		return -ENOENT;
+	}
+	r = ctl_mode_set(h, PR_KLC);
 	if (r == 0)
 		r = ctl_mem_read(h, entry, &old, 1);
 	if (r == 0)
@@ -302,13 +328,18 @@ static int run_to_entry(struct ctl *h)
 		r = ctl_trace_faults(h, 0);
 	if (r == 0)
 		r = ctl_status(h, &st);
-	if (r < 0)
-		return r;
-	if (st.lwp.why != PR_FAULTED || st.lwp.reg.rip != entry + 1)
-		return -EINTR; /* a 32-bit program's vector, or killed */
+	if (r == 0 &&
+	    (st.lwp.why != PR_FAULTED || st.lwp.reg.rip != entry + 1)) {
+		cmd_complain("cannot start %s: it stopped before its entry point",
+			     name);
+		return -EINTR;
+	}
 	vaddr[1] = entry;
-	r = ctl_write(h, vaddr, sizeof(vaddr), NULL);
-	return r < 0 ? r : ctl_mode_unset(h, PR_KLC);
+	if (r == 0)
+		r = ctl_write(h, vaddr, sizeof(vaddr), NULL);
+	if (r == 0)
+		r = ctl_mode_unset(h, PR_KLC);
+	return r < 0 ? cmd_fail(r, "start", name) : 0;
 }
 
 static int exit_code(int status)
@@ -329,9 +360,7 @@ static int run_command(struct options *opt)
 		return CMD_NONE;
 	}
 	s.pid = ctl_pid(s.h);
-	r = run_to_entry(s.h);
-	if (r < 0)
-		cmd_fail(r, "start", opt->command[0]);
+	r = run_to_entry(s.h, opt->command[0]);
 	if (r == 0) {
 		r = ctl_usdt_process(&s.u, s.pid, CTL_USDT_SOURCE);
 		if (r < 0)
