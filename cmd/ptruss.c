@@ -14,6 +14,9 @@
 
 #define KEY_DROP 256
 #define KEY_STRING 257
+#define KEY_STYLE 258
+#define KEY_OK 259
+#define KEY_FAILED 260
 
 static const struct argp_option option_table[] = {
 	{ "pid", 'p', "PID", 0, "Trace this process or PID/LWPS; may be repeated",
@@ -23,9 +26,18 @@ static const struct argp_option option_table[] = {
 	  "Trace these system calls; !CALLS: all but these", 0 },
 	{ "signal", 's', "SIGNALS", 0, "Trace these signals", 0 },
 	{ "fault", 'm', "FAULTS", 0, "Trace these machine faults", 0 },
+	{ "stop-call", 'T', "CALLS", 0,
+	  "Stop at entry to these, leave it stopped, and exit", 0 },
+	{ "stop-signal", 'S', "SIGNALS", 0, "The same for signals", 0 },
+	{ "stop-fault", 'M', "FAULTS", 0, "The same for faults", 0 },
 	{ "count", 'c', NULL, 0, "Print counts and times at the end", 0 },
 	{ "output", 'o', "FILE", 0, "Write to FILE instead of standard error",
 	  0 },
+	{ "ok", KEY_OK, NULL, 0, "Print calls that succeeded only", 0 },
+	{ "failed", KEY_FAILED, NULL, 0, "Print calls that failed only", 0 },
+	{ "raw", 'x', NULL, 0, "Print arguments as numbers", 0 },
+	{ "all-fields", 'v', NULL, 0, "Print structures whole", 0 },
+	{ "style", KEY_STYLE, "STYLE", 0, "truss (default) or strace", 0 },
 	{ "lwp", 'l', NULL, 0, "Print thread numbers", 0 },
 	{ "timestamp", 'd', NULL, 0, "Print the time since the start", 0 },
 	{ "delta", 'D', NULL, 0, "Print the time since the line before", 0 },
@@ -38,7 +50,7 @@ static const struct argp_option option_table[] = {
 };
 
 static const struct argp_child children[] = {
-	{ &cmd_argp_json }, { &cmd_argp_verbose }, { 0 },
+	{ &cmd_argp_json }, { 0 },
 };
 
 struct parsed {
@@ -88,6 +100,36 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'm':
 		if (ctl_fltset_parse(arg, &opt->faults) < 0)
 			argp_error(state, "%s", ctl_error());
+		return 0;
+	case 'T':
+		if (ctl_sysset_parse(arg, &opt->stop_calls) < 0)
+			argp_error(state, "%s", ctl_error());
+		return 0;
+	case 'S':
+		if (ctl_sigset_parse(arg, &opt->stop_signals) < 0)
+			argp_error(state, "%s", ctl_error());
+		return 0;
+	case 'M':
+		if (ctl_fltset_parse(arg, &opt->stop_faults) < 0)
+			argp_error(state, "%s", ctl_error());
+		return 0;
+	case KEY_OK:
+		opt->ok = true;
+		return 0;
+	case KEY_FAILED:
+		opt->failed = true;
+		return 0;
+	case 'x':
+		opt->decode |= CTL_DECODE_RAW;
+		return 0;
+	case 'v':
+		opt->decode |= CTL_DECODE_VERBOSE;
+		return 0;
+	case KEY_STYLE:
+		if (!strcmp(arg, "strace"))
+			opt->style = STYLE_STRACE;
+		else if (strcmp(arg, "truss"))
+			argp_error(state, "no such style: %s", arg);
 		return 0;
 	case 'c':
 		opt->count = true;
@@ -181,7 +223,8 @@ int main(int argc, char **argv)
 
 	memset(&opt->calls, 0xff, sizeof(opt->calls));
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &p);
-	opt->style = p.json ? STYLE_JSON : STYLE_TRUSS;
+	if (p.json)
+		opt->style = STYLE_JSON;
 	s.out = open_output(opt);
 	if (!s.out)
 		return CMD_NONE;
@@ -203,7 +246,7 @@ int main(int argc, char **argv)
 	if (s.counts)
 		counts_print(s.counts, &s);
 	/* Its parent is us; but where we were told to go, we go. */
-	if (child && r == 0 && s.v[0].done)
+	if (child && r == 0 && s.v[0].done && !s.v[0].stopped)
 		code = exit_status(child);
 	else if (r < 0)
 		code = CMD_NONE;

@@ -500,6 +500,8 @@ static void set_struct(struct ctl_decoder *d, struct ctl_val *v,
 		}
 		if (is_shown(d, st, f, b))
 			n += put_field(d, &c[n], f, b, depth);
+		else if (f->verbose)
+			v->flags |= CTL_VALF_CUT;
 	}
 	if (!n)
 		return; /* nothing of it could be read */

@@ -206,7 +206,9 @@ static int prefix(struct session *s, const struct ctl_rec *rec)
 	int n = 0;
 
 	if (opt->follow || opt->lwps || s->n > 1) {
-		if (opt->lwps)
+		if (opt->style == STYLE_STRACE)
+			n += fprintf(s->out, "%-5d ", rec->tid);
+		else if (opt->lwps)
 			n += fprintf(s->out, "%d/%d:\t", rec->pid, rec->tid);
 		else
 			n += fprintf(s->out, "%d:\t", rec->pid);
@@ -220,6 +222,73 @@ static int prefix(struct session *s, const struct ctl_rec *rec)
 	return n;
 }
 
+/* As strace ends a line: "= 3", "= -1 ENOENT (No such file or directory)". */
+static void strace_result(struct session *s, struct line *l,
+			  const struct ctl_rec_syscall *r,
+			  const struct ctl_val *ret)
+{
+	static const char *const restart[] = {
+		"ERESTARTSYS (To be restarted if SA_RESTART is set)",
+		"ERESTARTNOINTR (To be restarted)",
+		"ERESTARTNOHAND (To be restarted if no handler)",
+		"ENOIOCTLCMD (No ioctl command)",
+		"ERESTART_RESTARTBLOCK (Interrupted by signal)",
+	};
+	char buf[32];
+
+	while (l->len < 39)
+		put(l, " ", 1);
+	puts_(l, " = ");
+	if (r->h.flags & (CTL_RECF_NORETURN | CTL_RECF_UNFINISHED)) {
+		puts_(l, "?");
+	} else if (restarts(r->ret)) {
+		puts_(l, "? ");
+		puts_(l, restart[-r->ret - 512]);
+	} else if (is_error(r->ret)) {
+		puts_(l, "-1 ");
+		puts_(l, ctl_errno_name(-r->ret) ? ctl_errno_name(-r->ret) :
+						   "E?");
+		puts_(l, " (");
+		puts_(l, strerror(-r->ret));
+		puts_(l, ")");
+	} else {
+		put_value(l, ret);
+	}
+	if (s->opt->elapsed) {
+		snprintf(buf, sizeof(buf), " <%.6f>", r->elapsed / 1e9);
+		puts_(l, buf);
+	}
+}
+
+static void strace_other(struct session *s, const struct ctl_rec *rec)
+{
+	const struct ctl_rec_signal *g = (const void *)rec;
+	const struct ctl_rec_exit *x = (const void *)rec;
+	siginfo_t si;
+
+	switch (rec->type) {
+	case CTL_REC_SIGNAL:
+		memcpy(&si, g->info, sizeof(si));
+		fprintf(s->out, "--- %s {si_signo=%s, si_code=%d",
+			ctl_signal_name(g->signo), ctl_signal_name(g->signo),
+			si.si_code);
+		if (si.si_code <= 0 || g->signo == SIGCHLD)
+			fprintf(s->out, ", si_pid=%d, si_uid=%u", si.si_pid,
+				si.si_uid);
+		fputs("} ---\n", s->out);
+		break;
+	case CTL_REC_EXIT:
+		if (WIFSIGNALED(x->status))
+			fprintf(s->out, "+++ killed by %s%s +++\n",
+				ctl_signal_name(WTERMSIG(x->status)),
+				WCOREDUMP(x->status) ? " (core dumped)" : "");
+		else
+			fprintf(s->out, "+++ exited with %d +++\n",
+				WEXITSTATUS(x->status));
+		break;
+	}
+}
+
 static void truss_call(struct session *s, const struct ctl_rec_syscall *r)
 {
 	struct line l = { s->line, 0, LINE_BYTES };
@@ -228,7 +297,7 @@ static void truss_call(struct session *s, const struct ctl_rec_syscall *r)
 	unsigned i;
 
 	ctl_decode(s->decoder, r, &call);
-	if (s->opt->elapsed)
+	if (s->opt->elapsed && s->opt->style == STYLE_TRUSS)
 		fprintf(s->out, "%9.4f\t", r->elapsed / 1e9);
 	puts_(&l, call_name(r, buf, sizeof(buf)));
 	put(&l, "(", 1);
@@ -240,6 +309,10 @@ static void truss_call(struct session *s, const struct ctl_rec_syscall *r)
 	put(&l, ")", 1);
 	if (r->h.type == CTL_REC_SYSENTRY) {
 		puts_(&l, " (entered)");
+		goto out;
+	}
+	if (s->opt->style == STYLE_STRACE) {
+		strace_result(s, &l, r, &call.ret);
 		goto out;
 	}
 	do
@@ -339,6 +412,11 @@ static bool is_news(const struct session *s, const struct ctl_rec *rec)
 	const struct ctl_rec_exit *x = (const void *)rec;
 	const struct ctl_rec_fork *f = (const void *)rec;
 
+	/* strace leaves these to the calls and signals. */
+	if (s->opt->style == STYLE_STRACE &&
+	    (rec->type == CTL_REC_FORK || rec->type == CTL_REC_EXEC ||
+	     rec->type == CTL_REC_FAULT))
+		return false;
 	switch (rec->type) {
 	case CTL_REC_FORK:
 		return f->kind != CTL_FORK_THREAD || s->opt->lwps;
@@ -532,7 +610,7 @@ static void json_record(struct session *s, const struct traced *t,
 int print_init(struct session *s)
 {
 	s->line = malloc(LINE_BYTES);
-	return s->line ? ctl_decoder_new(&s->decoder, 0) : -ENOMEM;
+	return s->line ? ctl_decoder_new(&s->decoder, s->opt->decode) : -ENOMEM;
 }
 
 void print_free(struct session *s)
@@ -546,6 +624,13 @@ int print_record(struct session *s, const struct traced *t,
 {
 	if (!s->first)
 		s->first = s->last = rec->time;
+	if (rec->type == CTL_REC_SYSCALL && (s->opt->ok || s->opt->failed)) {
+		const struct ctl_rec_syscall *r = (const void *)rec;
+
+		if (is_error(r->ret) || restarts(r->ret) ? !s->opt->failed :
+							   !s->opt->ok)
+			return 0;
+	}
 	if (s->opt->style == STYLE_JSON) {
 		json_record(s, t, rec);
 	} else if (is_news(s, rec)) {
@@ -555,12 +640,21 @@ int print_record(struct session *s, const struct traced *t,
 		case CTL_REC_SYSENTRY:
 			truss_call(s, (const void *)rec);
 			break;
+		case CTL_REC_LOST:
+			truss_other(s, rec);
+			break;
 		case CTL_REC_SIGNAL:
 		case CTL_REC_FAULT:
-			truss_signal(s, (const void *)rec);
+			if (s->opt->style == STYLE_TRUSS)
+				truss_signal(s, (const void *)rec);
+			else
+				strace_other(s, rec);
 			break;
 		default:
-			truss_other(s, rec);
+			if (s->opt->style == STYLE_TRUSS)
+				truss_other(s, rec);
+			else
+				strace_other(s, rec);
 		}
 	}
 	s->last = rec->time;

@@ -5,10 +5,14 @@
 
 #include "../common/common.h"
 
-enum style { STYLE_TRUSS, STYLE_JSON };
+enum style { STYLE_TRUSS, STYLE_STRACE, STYLE_JSON };
 
 struct options {
 	unsigned string; /* bytes of a string or buffer that are shown */
+	unsigned decode; /* CTL_DECODE_* */
+	struct ctl_sysset stop_calls;
+	uint64_t stop_signals, stop_faults;
+	bool ok, failed; /* only such calls */
 	bool follow, count, drop, lwps, since_start, delta, elapsed;
 	enum style style;
 	const char *output;
@@ -26,6 +30,7 @@ struct traced {
 	pid_t *live; /* processes whose records come by this handle */
 	unsigned nlive, room;
 	bool done;
+	bool stopped; /* on -T, -S, -M: to be left so */
 };
 
 struct session {

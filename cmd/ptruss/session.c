@@ -67,6 +67,48 @@ static void live_remove(struct traced *t, pid_t pid)
 		}
 }
 
+/* -T, -S, -M */
+static int set_stops(struct ctl *h, const struct options *opt)
+{
+	static const struct ctl_sysset none;
+	int r = 0;
+
+	if (memcmp(&opt->stop_calls, &none, sizeof(none)))
+		r = ctl_trace_sysentry(h, &opt->stop_calls);
+	if (r == 0 && opt->stop_signals)
+		r = ctl_trace_signals(h, opt->stop_signals);
+	if (r == 0 && opt->stop_faults)
+		r = ctl_trace_faults(h, opt->stop_faults);
+	return r;
+}
+
+static bool wants_stops(const struct options *opt)
+{
+	static const struct ctl_sysset none;
+
+	return opt->stop_signals || opt->stop_faults ||
+	       memcmp(&opt->stop_calls, &none, sizeof(none));
+}
+
+/* It has stopped where it was told to: say where, and let go of it as it is. */
+static void leave_stopped(struct traced *t)
+{
+	static const struct ctl_sysset none;
+	struct ctl_status st;
+	char what[64];
+
+	if (ctl_status(t->h, &st) < 0 || !(st.flags & PR_ISTOP))
+		return;
+	cmd_complain("%d stopped: %s %s; \"prun %d\" runs it on",
+		     ctl_pid(t->h), cmd_stop_why(&st.lwp),
+		     cmd_stop_what(&st.lwp, what, sizeof(what)),
+		     ctl_pid(t->h));
+	ctl_trace_sysentry(t->h, &none);
+	ctl_trace_signals(t->h, 0);
+	ctl_trace_faults(t->h, 0);
+	t->stopped = t->done = true;
+}
+
 /* Modes, ring, what to record: everything but the run. */
 static int set_up(struct session *s, struct traced *t)
 {
@@ -95,6 +137,8 @@ static int set_up(struct session *s, struct traced *t)
 				       opt->string);
 	if (r == 0)
 		r = ctl_ring_record(t->h, &what);
+	if (r == 0)
+		r = set_stops(t->h, opt);
 	if (r == 0)
 		r = live_add(t, ctl_pid(t->h));
 	return r;
@@ -250,7 +294,9 @@ static int serve(struct session *s, struct traced *t)
 		return n;
 	if (bits < 0)
 		return cmd_fail(bits, "trace", t->name);
-	if (bits & CTL_POLL_INVALID) {
+	if ((bits & CTL_POLL_STOPPED) && n == 0 && wants_stops(s->opt)) {
+		leave_stopped(t);
+	} else if (bits & CTL_POLL_INVALID) {
 		cmd_complain("%s executed a set-id or unreadable file: the trace ends here",
 			     t->name);
 		t->done = true;
@@ -332,7 +378,7 @@ void session_close(struct session *s)
 		uint64_t ours = (PR_RLC | PR_FORK) & ~t->old_modes;
 
 		/* What others want of it stays. */
-		if (!s->opt->command)
+		if (!s->opt->command || t->stopped)
 			ctl_mode_unset(t->h, ours);
 		ctl_close(t->h);
 		free(t->live);
