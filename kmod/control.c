@@ -275,14 +275,40 @@ static void lwp_cancel(struct ctl_lwp *lwp)
 	}
 }
 
+/*
+ * Is there still a reason?  Between the hook that found one and the stop the
+ * last handle may have been closed (PR_RLC), and nobody would ever say PCRUN.
+ */
+static bool still_wanted(struct ctl_lwp *lwp, u32 why, u32 what)
+{
+	struct ctl_proc *proc = lwp->proc;
+
+	lockdep_assert_held(&proc->lock);
+	if (lwp->dead)
+		return false;
+	switch (why) {
+	case PR_REQUESTED:
+		return lwp->dstop;
+	case PR_SYSENTRY:
+		return ctl_sysset_has(&proc->sysentry, lwp->abi, what);
+	case PR_SYSEXIT:
+		return ctl_sysset_has(&proc->sysexit, lwp->abi, what);
+	case PR_SIGNALLED:
+		return proc->sigtrace & CTL_SIGBIT(what);
+	case PR_FAULTED:
+		return (proc->flttrace & CTL_FLTBIT(what)) ||
+		       (what == FLTTRACE && proc->stepped);
+	}
+	return false;
+}
+
 u32 ctl_hold(struct ctl_lwp *lwp, u32 why, u32 what)
 {
 	struct ctl_proc *proc = lwp->proc;
 	u32 flags;
 
 	spin_lock_irq(&proc->lock);
-	/* Let go of in the meantime? */
-	if (lwp->dead) {
+	if (!still_wanted(lwp, why, what)) {
 		spin_unlock_irq(&proc->lock);
 		return 0;
 	}
@@ -842,21 +868,42 @@ void ctl_last_close(struct ctl_proc *top)
 	ctl_gc_kick();
 }
 
+/* Run everything.  Returns whether a thread is about to step. */
+static bool release_all(void)
+{
+	struct ctl_proc *proc;
+	struct ctl_lwp *lwp;
+	bool stepping = false;
+
+	spin_lock_irq(&ctl_procs_lock);
+	list_for_each_entry(proc, &ctl_all, all) {
+		spin_lock(&proc->lock);
+		ctl_proc_release(proc);
+		list_for_each_entry(lwp, &proc->lwps, link)
+			stepping |= READ_ONCE(lwp->stepping) &&
+				    !ctl_task_asleep(lwp->task);
+		spin_unlock(&proc->lock);
+	}
+	spin_unlock_irq(&ctl_procs_lock);
+	return stepping;
+}
+
 /* No handle is open and no hook is left: everything runs, then goes. */
 void ctl_control_exit(void)
 {
 	struct ctl_proc *proc;
+	int tries = HZ;
 
 	cancel_delayed_work_sync(&gc_work);
+	/*
+	 * A thread that steps traps at its next instruction, and has to find us
+	 * then; one that sleeps will not step (lwp_cancel()).
+	 */
+	while (release_all() && --tries)
+		schedule_timeout_uninterruptible(1);
 	for (;;) {
 		mutex_lock(&ctl_mutex);
 		spin_lock_irq(&ctl_procs_lock);
-		list_for_each_entry(proc, &ctl_all, all) {
-			spin_lock(&proc->lock);
-			proc->stopping = false;
-			ctl_proc_release(proc);
-			spin_unlock(&proc->lock);
-		}
 		proc = list_first_entry_or_null(&ctl_all, struct ctl_proc, all);
 		spin_unlock_irq(&ctl_procs_lock);
 		if (proc)

@@ -330,7 +330,6 @@ int ctl_fpregs_set(struct task_struct *t, const struct ctl_fpregs *r);
 /* The task that is to be looked at, with a reference; NULL: gone. */
 struct task_struct *ctl_handle_task(struct ctl_handle *h);
 /* May the opener still do this?  Its image may be a new one (P5). */
-struct mm_struct *ctl_handle_mm(struct ctl_handle *h);
 int ctl_handle_allowed(struct ctl_handle *h, struct task_struct *t);
 int ctl_memory(struct ctl_handle *h, const struct ctl_iovec *v, bool write);
 

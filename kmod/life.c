@@ -28,6 +28,7 @@ static void follow(struct ctl_proc *from, struct task_struct *child)
 	struct ctl_proc *proc;
 	struct ctl_lwp *lwp;
 	unsigned long flags;
+	bool released;
 
 	proc = ctl_proc_new(task_tgid(child), GFP_ATOMIC | __GFP_NOWARN);
 	if (!proc)
@@ -54,6 +55,19 @@ static void follow(struct ctl_proc *from, struct task_struct *child)
 	/* Nobody knows the child's number yet: nobody can have been first. */
 	ctl_proc_publish(proc);
 	ctl_covers_inherit(from, proc);
+	/*
+	 * If the parent was let go after its modes were read, its last close
+	 * did not find the child, and the child's stops would be nobody's.
+	 */
+	spin_lock_irqsave(&from->lock, flags);
+	released = !(from->modes & PR_FORK);
+	spin_unlock_irqrestore(&from->lock, flags);
+	if (released) {
+		spin_lock_irqsave(&proc->lock, flags);
+		ctl_proc_release(proc);
+		spin_unlock_irqrestore(&proc->lock, flags);
+		ctl_gc_kick();
+	}
 	return;
 nomem:
 	pr_warn_ratelimited("out of memory: child %d is not followed\n",

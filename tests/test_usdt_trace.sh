@@ -9,6 +9,7 @@ probed=$TRACEES/probed
 oneTimeSetUp()
 {
 	needs_command jq || exit 0
+	needs_keeper "the module has no probes yet" || exit 0
 }
 
 # clean PID: every site is the byte of the file, every semaphore is 0
