@@ -238,11 +238,16 @@ static const struct argp status_argp = {
 	status_children,
 };
 
-static void print_status(const struct ctl_probe_info *i, bool first)
+static void print_status(const struct ctl_probe_info *i, bool first,
+			 pid_t holder)
 {
 	const char *provider = "?", *name = "?", *object = "?";
 
 	ctl_probe_names(i, &provider, &name, &object);
+	if (first && holder)
+		printf("held by keeper %d\n", holder);
+	else if (first)
+		printf("held by the module\n");
 	if (first)
 		printf("%6s %10s %8s %5s  %s\n", "ID", "HITS", "LOST", "SITES",
 		       "PROBE");
@@ -262,13 +267,16 @@ static void print_status(const struct ctl_probe_info *i, bool first)
 	putchar('\n');
 }
 
-static void json_status(const struct ctl_probe_info *i, pid_t pid)
+static void json_status(const struct ctl_probe_info *i, pid_t pid,
+			pid_t holder)
 {
 	const char *provider = NULL, *name = NULL, *object = NULL;
 	struct json_object *o = json_object_new_object();
 
 	ctl_probe_names(i, &provider, &name, &object);
 	json_object_object_add(o, "pid", json_object_new_int(pid));
+	json_object_object_add(o, "keeper",
+			       holder ? json_object_new_int(holder) : NULL);
 	json_object_object_add(o, "id", json_object_new_int64(i->id));
 	json_object_object_add(o, "provider", pusdt_json_text(provider));
 	json_object_object_add(o, "name", pusdt_json_text(name));
@@ -289,10 +297,11 @@ static void json_status(const struct ctl_probe_info *i, pid_t pid)
 int pusdt_status(int argc, char **argv)
 {
 	struct options opt = { 0 };
-	struct ctl_probe_info *v;
+	struct ctl_status st = { .size = sizeof(st) };
 	const struct ctl_probe_info *i;
-	struct ctl *h;
+	struct ctl_probe_info *v;
 	bool first = true;
+	struct ctl *h;
 	int n;
 
 	argp_parse(&status_argp, argc, argv, 0, NULL, &opt);
@@ -305,14 +314,16 @@ int pusdt_status(int argc, char **argv)
 	}
 	if (n < 0)
 		cmd_fail(n, "list", "what is enabled");
+	if (n > 0 && ctl_status(h, &st) < 0)
+		st.holder = 0;
 	i = v;
 	for (int k = 0; k < n; k++, i = ctl_probe_info_next(i)) {
 		if (!pusdt_specs_match_info(&opt.specs, i))
 			continue;
 		if (opt.json)
-			json_status(i, opt.pid);
+			json_status(i, opt.pid, st.holder);
 		else
-			print_status(i, first);
+			print_status(i, first, st.holder);
 		first = false;
 	}
 	if (n >= 0)
