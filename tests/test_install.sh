@@ -118,4 +118,28 @@ testSymbols()
 		fail "declared (<) and exported (>): $(cat "$tmp/diff")"
 }
 
+testDependenciesArePublished()
+{
+	[ -e "$CTL_SRC/scripts/deps.list" ] || { skip "needs the source"; return 0; }
+	"$CTL_SRC/scripts/deps" markdown |
+		diff - "$CTL_SRC/docs/dependencies.md" >"$tmp/diff" ||
+		fail "make docs/dependencies.md: $(cat "$tmp/diff")"
+}
+
+testMissingPackageIsNamed()
+{
+	[ -e "$CTL_SRC/scripts/deps.list" ] || { skip "needs the source"; return 0; }
+	mkdir "$tmp/scripts"
+	cp "$CTL_SRC/scripts/deps" "$tmp/scripts/"
+	printf 'build\tlibfoo-dev\tcmd:no-such-command\twhat foo is for\n' \
+		>"$tmp/scripts/deps.list"
+	run "$tmp/scripts/deps" check build
+	assertEquals 2 "$status"
+	stderr | grep -q 'libfoo-dev .*what foo is for' || fail "$(stderr)"
+	fails 64 'no such group' "$tmp/scripts/deps" check nonsense
+	printf 'build\tlibfoo-dev\tcmd:sh\twhat foo is for\n' \
+		>"$tmp/scripts/deps.list"
+	ok "$tmp/scripts/deps" check build
+}
+
 . shunit2
