@@ -1083,6 +1083,13 @@ static void on_signal(struct lwp *l, int sig)
 	l->cursig = sig;
 	if (sig == SIGTRAP && on_probe(l))
 		return;
+	if (l->stepping && sig == SIGTRAP) {
+		l->stepping = false;
+		l->cursig = 0; /* ours: the target never sees it */
+		l->curflt = FLTTRACE;
+		hold(l, PR_FAULTED, FLTTRACE);
+		return;
+	}
 	memset(&l->info, 0, sizeof(l->info));
 	l->info.si_signo = sig;
 	if (wanted) {
@@ -1096,13 +1103,6 @@ static void on_signal(struct lwp *l, int sig)
 		/* The call we meant to hide was interrupted in earnest. */
 		record_exit(l, l->ret, 0);
 		l->insys = l->hidden = false;
-	}
-	if (l->stepping && sig == SIGTRAP) {
-		l->stepping = false;
-		l->cursig = 0; /* ours: the target never sees it */
-		l->curflt = FLTTRACE;
-		hold(l, PR_FAULTED, FLTTRACE);
-		return;
 	}
 	if (p->discard & bit) {
 		p->discard &= ~bit;
@@ -1260,6 +1260,19 @@ static bool is_group_signal(int sig)
 	       sig == SIGTTOU;
 }
 
+/*
+ * A step that ends where the thread is stopped, as one out of a system call
+ * that it slept in: the SIGTRAP is pending.  It has to be taken now, for the
+ * next PCRUN may be no step, and then it would kill.
+ */
+static bool step_trap_pending(const struct lwp *l)
+{
+	struct ctl_procinfo pi;
+
+	return l->stepping && ctl_proc_info(l->proc->pid, l->tid, &pi) == 0 &&
+	       (pi.sigpend & CTL_SIGBIT(SIGTRAP));
+}
+
 static void on_trap(struct lwp *l, int sig)
 {
 	if (l->state == LWP_NEW) {
@@ -1293,6 +1306,11 @@ static void on_trap(struct lwp *l, int sig)
 		return;
 	}
 	repair_stopped(l);
+	if (step_trap_pending(l)) {
+		l->interrupted = true;
+		lwp_resume(l);
+		return;
+	}
 	settle(l);
 }
 
