@@ -298,6 +298,21 @@ static int print_result(struct ctl *h, const struct options *opt, size_t sent)
 	return 0;
 }
 
+static void print_gone(struct ctl *h, const char *object,
+		       const struct options *opt)
+{
+	struct json_object *o;
+
+	if (!opt->json) {
+		printf("%s:\tgone\n", object);
+		return;
+	}
+	o = json_object_new_object();
+	json_object_object_add(o, "pid", json_object_new_int(ctl_pid(h)));
+	json_object_object_add(o, "gone", json_object_new_boolean(true));
+	cmd_json_print(stdout, o);
+}
+
 static int control(struct ctl *h, const char *object, void *arg)
 {
 	const struct options *opt = arg;
@@ -314,7 +329,10 @@ static int control(struct ctl *h, const char *object, void *arg)
 		sent = opt->n;
 	}
 	r2 = print_result(h, opt, sent);
-	if (r2 < 0 && r == 0)
+	/* Messages may well be the end of it: PCKILL, PCRUN. */
+	if (r2 == -ENOENT && r == 0 && opt->n)
+		print_gone(h, object, opt);
+	else if (r2 < 0 && r == 0)
 		r = cmd_fail(r2, "examine", object);
 	return r;
 }

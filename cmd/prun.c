@@ -27,6 +27,7 @@ struct options {
 /* One operand on its way. */
 struct run {
 	const struct options *opt;
+	const char *name; /* NULL: as cmd_each_of() calls it */
 	bool job_stopped;
 };
 
@@ -115,6 +116,8 @@ static int run_handle(struct ctl *h, const char *object, void *arg)
 	uint64_t flags = opt->step ? PRSTEP : 0;
 	int r;
 
+	if (run->name)
+		object = run->name;
 	r = opt->signal ? run_with_signal(h, opt->signal, flags) :
 			  ctl_run(h, flags);
 	if (r == -EBUSY && !opt->step)
@@ -143,9 +146,11 @@ static int run_controlled(const struct cmd_operand *op, pid_t representative,
 	struct cmd_operand one = *op;
 
 	/* One step of a process is one of its representative thread. */
-	if (run->opt->step && !one.target.lwps[0])
+	if (run->opt->step && !one.target.lwps[0]) {
+		run->name = op->arg;
 		snprintf(one.target.lwps, sizeof(one.target.lwps), "%d",
 			 representative);
+	}
 	return cmd_each_of(&one, 0, run_handle, run);
 }
 

@@ -144,15 +144,24 @@ testHeldSignal()
 	assert_soon gone "$pid"
 }
 
+testAMessageMayBeTheEnd()
+{
+	target spin
+	ok pctl "$pid" PCSTOP PCKILL KILL PCNULL
+	assert_soon gone "$pid"
+	fails 2 "^pctl: cannot control $pid: " pctl "$pid"
+}
+
 testModes()
 {
 	target spin
-	ok pctl "$pid" PCSET PR_FORK,BPTADJ
+	# A set, so that there is something to outlive the handle.
+	ok pctl "$pid" PCSTRACE USR1 PCSET PR_FORK,BPTADJ
 	printed 'modes = FORK|BPTADJ '
 	ok pctl "$pid" pcunset fork
 	printed 'modes = BPTADJ '
 	fails 64 'PCSET takes modes' pctl "$pid" PCSET PR_FROK
-	ok pctl "$pid" PCUNSET BPTADJ
+	ok pctl "$pid" PCUNSET BPTADJ PCSTRACE none
 	printed 'modes = 0 '
 }
 
@@ -265,7 +274,7 @@ testPflagsOfSomeThreads()
 	target threads 3
 	ok pflags "$pid/$pid"
 	assertEquals "threads shown" 1 "$(stdout | grep -c '^ /')"
-	ok pflags "$pid/-"
+	ok pflags "$pid/1-"
 	assertEquals "threads shown" 4 "$(stdout | grep -c '^ /')"
 	fails 2 "cannot examine $pid/1: No such thread" pflags "$pid/1"
 }
@@ -289,6 +298,17 @@ testJsonIsJson()
 
 # -- pwait --------------------------------------------------------------------
 
+# Does a pwait hold what it waits with?
+waits()
+{
+	for fd in "/proc/$1/fd/"*; do
+		case $(readlink "$fd") in
+		*pidfd*) return 0 ;;
+		esac
+	done
+	return 1
+}
+
 testPwaitForMany()
 {
 	spawn sleep 100
@@ -296,6 +316,7 @@ testPwaitForMany()
 	spawn sleep 100
 	pwait "$first" "$pid" 4194305 2>"$tmp/stderr" &
 	waiter=$!
+	wait_until grep -q 4194305 "$tmp/stderr"
 	kill -9 "$first"
 	reap "$first"
 	assertTrue "waits for the other" "kill -0 $waiter"
@@ -321,6 +342,7 @@ testPwaitForAThread()
 	assertEquals 124 "$status"
 	pwait -v "$pid/$tid" >"$tmp/pwait" &
 	waiter=$!
+	wait_until waits $waiter
 	kill -9 "$pid"
 	wait $waiter
 	assertEquals 0 $?
@@ -383,8 +405,12 @@ testStepOfASleeperSaysSo()
 	wait_until eval '[ "$(state $pid)" = S ]'
 	ok pstop "$pid"
 	fails 2 "^prun: cannot step $pid: it sleeps" prun -1 "$pid"
-	ok pctl "$pid" PCSTOP PCRUN
+	# The trap of that step is nobody's but ours.
+	ok pctl "$pid" PCSTOP
+	printed 'why = PR_FAULTED FLTTRACE$'
+	ok pctl "$pid" PCRUN
 	assert_soon untouched "$pid"
+	assertEquals S "$(state "$pid")"
 }
 
 testPrunTellsWhoElseHoldsIt()
