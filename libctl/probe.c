@@ -279,8 +279,9 @@ CTL_EXPORT bool ctl_probe_names(const struct ctl_probe_info *i,
 	for (int k = 0; k < 3; k++) {
 		part[k] = p;
 		p = memchr(p, '\0', end - p);
-		if (!p++)
+		if (!p)
 			return false;
+		p++;
 	}
 	*provider = part[0];
 	*name = part[1];
