@@ -67,13 +67,14 @@ testSomeThreads()
 
 testForkStormStoppedAgainAndAgain()
 {
-	target forkstorm 4 3
+	target forkstorm 4 120
 	# Only the first process is held; what it waits for goes on.
 	for _ in 1 2 3 4 5; do
 		ok pstop "$pid"
 		assert_stopped "$pid"
 		ok prun "$pid"
 	done
+	kill -USR1 "$pid"
 	reap "$pid"
 	assertEquals "every child ended as it should: $(cat "$err")" 0 "$status"
 	grep -q '^done [1-9]' "$out" || fail "$(cat "$out")"
@@ -82,8 +83,10 @@ testForkStormStoppedAgainAndAgain()
 # Every child, vforked ones and those that exec included, is followed.
 testForkStormFollowed()
 {
-	target forkstorm 4 3
+	target forkstorm 4 120
 	hold "$pid" rlc fork
+	sleep 2
+	kill -USR1 "$pid"
 	reap "$pid"
 	assertEquals "every child ended as it should: $(cat "$err")" 0 "$status"
 	grep -q '^done [1-9]' "$out" || fail "$(cat "$out")"
@@ -94,10 +97,12 @@ testForkStormFollowed()
 testForkStormAbandoned()
 {
 	for nap in 0.1 0.35 0.6; do
-		target forkstorm 4 2
+		target forkstorm 4 120
 		hold "$pid" rlc fork
 		sleep $nap
 		kill -9 "$holder"
+		sleep 0.5
+		kill -USR1 "$pid"
 		reap "$pid"
 		assertEquals "every child ended as it should: $(cat "$err")" \
 			0 "$status"
@@ -109,10 +114,12 @@ testForkStormKeeperKilled()
 {
 	needs_keeper "the module cannot be killed" || return 0
 	for nap in 0.1 0.35 0.6; do
-		target forkstorm 4 2
+		target forkstorm 4 120
 		hold "$pid" rlc fork
 		sleep $nap
 		kill -9 "$(tracer "$pid")"
+		sleep 0.5
+		kill -USR1 "$pid"
 		reap "$pid"
 		assertEquals "every child ended as it should: $(cat "$err")" \
 			0 "$status"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * forkstorm N SECONDS - for so long have N processes that each fork, vfork
- * and exec children which at once exit with a status of their own.  Then print
- * "done CHILDREN" and exit with 0; or with 1 if a child's status was wrong.
+ * forkstorm N SECONDS - for so long, or until SIGUSR1 comes, have N processes
+ * that each fork, vfork and exec children which at once exit with a status of
+ * their own.  Then print "done CHILDREN" and exit with 0; or with 1 if a
+ * child's status was wrong.
  */
 #include <signal.h>
 #include <sys/mman.h>
@@ -10,7 +11,18 @@
 
 #include "tracee.h"
 
-static unsigned long *children; /* shared */
+static unsigned long *children; /* shared: how many, and whether it is over */
+
+static void finish(int sig)
+{
+	(void)sig;
+	__atomic_store_n(&children[1], 1, __ATOMIC_RELAXED);
+}
+
+static int over(double end)
+{
+	return __atomic_load_n(&children[1], __ATOMIC_RELAXED) || now() >= end;
+}
 
 static int once(unsigned long i, char *self)
 {
@@ -54,6 +66,7 @@ int main(int argc, char **argv)
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (children == MAP_FAILED)
 		die("mmap");
+	signal(SIGUSR1, finish);
 	ready();
 	for (unsigned i = 0; i < n; i++) {
 		pid_t pid = fork();
@@ -61,7 +74,7 @@ int main(int argc, char **argv)
 		if (pid < 0)
 			die("fork");
 		if (pid == 0) {
-			for (unsigned long k = i; now() < end; k++)
+			for (unsigned long k = i; !over(end); k++)
 				if (once(k, argv[0]) < 0)
 					_exit(1);
 			_exit(0);
