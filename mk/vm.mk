@@ -18,6 +18,7 @@ $(O)/tests/module/%: tests/module/%.c
 module-programs: $(MODULE_BINS)
 
 check-vm: test-programs module-programs
+	scripts/deps check build vm
 	@dir=$$(tests/vm/kernel.sh $(KERNEL)) || { \
 		echo "make check-vm: cannot fetch the kernel $(KERNEL) (no network? CTL_MIRROR names another mirror)" >&2; exit 2; }; \
 	for h in "$$dir"/usr/src/linux-headers-*-amd64; do :; done; \
