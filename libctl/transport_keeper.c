@@ -661,13 +661,15 @@ static int keeper_open(struct ctl *h, int flags)
 			continue; /* somebody may have been faster */
 		}
 		sweep(dir);
-		unlink(path);
 		r = start_keeper(h, path);
-		/* Another user's command was faster: talk to its keeper. */
+		/* Another user's command was faster, or one that was killed
+		 * while it held the lock: talk to its keeper. */
 		if (r == -EBUSY && ctl_proc_info(h->pid, 0, &pi) == 0 &&
 		    pi.tracer && ctl_proc_info(pi.tracer, 0, &pi) == 0 &&
-		    !strcmp(pi.comm, KEEP_NAME))
+		    !strcmp(pi.comm, KEEP_NAME)) {
+			nap();
 			continue;
+		}
 		if (r < 0)
 			break;
 	}

@@ -265,6 +265,11 @@ static int start_listening(void)
 	if (listen_fd < 0)
 		return ctl_failno(-errno);
 	umask(077);
+	/*
+	 * Only one can be attached to the process, and that is us: a file of
+	 * this name is what a killed keeper left.
+	 */
+	unlink(socket_path);
 	if (bind(listen_fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
 	    listen(listen_fd, 64) < 0)
 		return ctl_fail(-errno, "%s: %s", socket_path, strerror(errno));

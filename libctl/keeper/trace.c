@@ -1384,6 +1384,25 @@ static int attach_error(pid_t pid, int err)
 	return ctl_failno(-err);
 }
 
+/*
+ * PTRACE_SEIZE failed: is it because the thread is dead?  A main thread that
+ * has left before the others is a zombie, which cannot be attached; it is no
+ * reason to give up.  But a thread that another tracer has is one, also when
+ * we have others: two keepers started at once must not share a process.
+ */
+static bool vanished(pid_t pid, pid_t tid, int err)
+{
+	struct ctl_procinfo pi;
+
+	if (err == ESRCH || ctl_proc_info(pid, tid, &pi) < 0)
+		return tid != pid || err != ESRCH;
+	if (pi.tracer)
+		/* One born just now of a thread that we have comes by itself. */
+		return pi.tracer == getpid();
+	return (pi.state == 'Z' || pi.state == 'X') &&
+	       (tid != pid || pi.nlwp > 1);
+}
+
 int trace_attach(pid_t pid, uint64_t start)
 {
 	struct proc *p;
@@ -1408,14 +1427,10 @@ int trace_attach(pid_t pid, uint64_t start)
 				continue;
 			if (pt(PTRACE_SEIZE, tids[i], 0, OPTIONS) < 0) {
 				err = errno;
-				if (tids[i] != pid || err == ESRCH)
-					continue; /* it died; or see below */
-				if (n == 1 || err != EPERM ||
-				    !is_thread_of(pid, tids[n - 1])) {
-					free(tids);
-					return attach_error(pid, err);
-				}
-				continue; /* a zombie main thread */
+				if (vanished(pid, tids[i], err))
+					continue;
+				free(tids);
+				return attach_error(pid, err);
 			}
 			l = lwp_new(p, tids[i]);
 			if (!l) {
