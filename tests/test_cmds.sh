@@ -426,6 +426,7 @@ testPrunTellsWhoElseHoldsIt()
 	fails 2 "cannot control $pid: traced by gdb (pid $debugger)" prun "$pid"
 	ok pflags "$pid"
 	printed "traced by gdb (pid $debugger)"
+	# shellcheck disable=SC2013 # words it is
 	for sleeper in $(cat "/proc/$debugger/task/$debugger/children"); do
 		kill -9 "$sleeper"
 	done

@@ -95,7 +95,7 @@ testCompletionsParse()
 	for shell in bash zsh fish; do
 		command -v $shell >/dev/null || continue
 		found=$found$shell
-		for f in "$CTL_SRC"/completions/$shell/*; do
+		for f in "$CTL_SRC"/completions/"$shell"/*; do
 			ok $shell -n "$f"
 		done
 	done
