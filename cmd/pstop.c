@@ -120,7 +120,11 @@ static int stop_one(struct ctl *h, const char *object, void *arg)
 	r = ctl_stop(h, first);
 	if (r == -ETIME && opt->timeout != first) {
 		report_slow(h, object);
-		r = ctl_wstop(h, opt->timeout ? opt->timeout - first : 0);
+		/*
+		 * Directed anew: it may have stopped and been run on by
+		 * somebody since, and a mere wait would have missed that.
+		 */
+		r = ctl_stop(h, opt->timeout ? opt->timeout - first : 0);
 	}
 	return r < 0 ? cmd_fail(r, "stop", object) : 0;
 }
