@@ -94,6 +94,9 @@ static void parse_messages(struct options *opt, char **words, size_t n,
 		if (r < 0 && !syntax)
 			argp_error(state, "not a message: %s (see pctl --list)",
 				   words[0]);
+		/* Of a list it is one word. */
+		if (r < 0 && n > 1 && !strncmp(syntax, "a list", 6))
+			argp_error(state, "%s: %s", words[0], ctl_error());
 		if (r < 0 && n > 1)
 			argp_error(state, "%s takes %s, not %s", words[0],
 				   syntax, words[1]);

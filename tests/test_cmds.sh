@@ -209,6 +209,7 @@ testWrongMessages()
 		assertEquals "$m: nothing on stdout" "" "$(stdout)"
 	done
 	assertEquals 0 "$(tracer "$pid")"
+	fails 64 "^pctl: PCSENTRY: .*'opne'" pctl "$pid" PCSENTRY read,opne,close
 }
 
 testListOfNames()
