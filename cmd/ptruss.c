@@ -219,7 +219,7 @@ int main(int argc, char **argv)
 				    .string = 32 } };
 	struct options *opt = &p.opt;
 	struct session s = { .opt = opt };
-	int code = CMD_OK, r;
+	int code = CMD_OK, r = 0;
 	pid_t child = 0;
 
 	memset(&opt->calls, 0xff, sizeof(opt->calls));
@@ -237,8 +237,10 @@ int main(int argc, char **argv)
 	}
 	session_catch_signals();
 	if (opt->command) {
-		if (session_spawn(&s) < 0)
-			return cmd_finish(CMD_NONE);
+		if (session_spawn(&s) < 0) {
+			code = CMD_NONE;
+			goto out;
+		}
 		child = ctl_pid(s.v[0].h);
 	} else {
 		code = session_attach(&s);
@@ -251,6 +253,7 @@ int main(int argc, char **argv)
 		code = exit_status(child);
 	else if (r < 0)
 		code = CMD_NONE;
+out:
 	session_close(&s);
 	counts_free(s.counts);
 	print_free(&s);
