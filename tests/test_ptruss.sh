@@ -117,6 +117,30 @@ testSources()
 	assertEquals "" "$(diff "$tmp/bpf.sorted" "$tmp/ptrace.sorted" | head -n 20)"
 }
 
+# A call now and then is printed when it is made, not when the trace ends.
+testFewCallsAreNotHeldBack()
+{
+	sh -c 'while :; do sleep 0.2; done' &
+	slow=$!
+	ptruss -f -o "$tmp/o" -p "$slow" &
+	tracer=$!
+	wait_until grep -q wait4 "$tmp/o" || fail "nothing was printed"
+	before=$(wc -l <"$tmp/o")
+	for i in 1 2 3; do
+		wait_until more_than "$before" || fail "no more was printed"
+		before=$(wc -l <"$tmp/o")
+	done
+	kill "$tracer"
+	wait "$tracer"
+	kill "$slow"
+	wait "$slow" 2>/dev/null
+}
+
+more_than()
+{
+	[ "$(wc -l <"$tmp/o")" -gt "$1" ]
+}
+
 testKilledTracerHarmsNobody()
 {
 	target threads 4 work

@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -83,14 +84,22 @@ static void on_quit(int sig)
 
 /* -- the thread that watches the descriptors ------------------------------ */
 
+/* Until a descriptor is ready.  By poll(2): epoll_wait(2) would take away the
+ * events that are told only once (EPOLLET). */
+static bool io_wait(void)
+{
+	struct pollfd p = { .fd = epoll_fd, .events = POLLIN };
+
+	return poll(&p, 1, -1) == 1;
+}
+
 static void *watch(void *arg)
 {
-	struct epoll_event ev;
 	struct timespec ts;
 
 	(void)arg;
 	for (;;) {
-		if (epoll_wait(epoll_fd, &ev, 1, -1) < 1)
+		if (!io_wait())
 			continue;
 		pthread_mutex_lock(&io_lock);
 		atomic_store(&io_ready, true);
@@ -171,9 +180,7 @@ static void take_events(void)
 	atomic_store(&tracer_waits, false);
 	if (tid < 0 && errno == ECHILD) {
 		/* No tracee at all: only descriptors matter. */
-		struct epoll_event e;
-
-		epoll_wait(epoll_fd, &e, 1, -1);
+		io_wait();
 		handle_io();
 		return;
 	}
