@@ -45,7 +45,7 @@ static int module_fail(int err)
 		return ctl_fail(-err, "not stopped");
 	case EOPNOTSUPP:
 		return ctl_fail(-err,
-				"the kernel module does not provide this (CTL_BACKEND=keeper may)");
+				"not provided by the kernel module (CTL_BACKEND=keeper may)");
 	case ENOSYS:
 		return ctl_fail(-err,
 				"the running kernel lacks what this needs (dmesg has the reason)");

@@ -380,7 +380,7 @@ testCommandSubstitution()
 {
 	p=$(pstop -c sleep 100 2>/dev/null)
 	started="$started $p"
-	assertEquals t "$(state "$p")"
+	assert_stopped "$p"
 	ok prun "$p"
 	assert_soon untouched "$p"
 	kill -9 "$p"
@@ -408,7 +408,8 @@ testStepOfASleeperSaysSo()
 	fails 2 "^prun: cannot step $pid: it sleeps" prun -1 "$pid"
 	# The trap of that step is nobody's but ours.
 	ok pctl "$pid" PCSTOP
-	printed 'why = PR_FAULTED FLTTRACE$'
+	# The module leaves it asleep: it steps when its call is over.
+	[ "$CTL_BACKEND" = module ] || printed 'why = PR_FAULTED FLTTRACE$'
 	ok pctl "$pid" PCRUN
 	assert_soon untouched "$pid"
 	assertEquals S "$(state "$pid")"
