@@ -28,9 +28,13 @@ static void on_signal(int sig)
 	ncaught++;
 }
 
+/* What we were started with, and a command is started with. */
+static struct sigaction own_sigpipe;
+
 void session_catch_signals(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct sigaction sa = { .sa_handler = on_signal }, old;
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
@@ -38,7 +42,7 @@ void session_catch_signals(void)
 		    old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &sa, NULL);
 	/* A reader that went away is an error of write(2), which is told. */
-	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGPIPE, &ignore, &own_sigpipe);
 }
 
 /* -- attaching ------------------------------------------------------------ */
@@ -198,7 +202,9 @@ int session_spawn(struct session *s)
 	 * not get in between. */
 	if (s->out == stdout && (own = dup(STDOUT_FILENO)) >= 0)
 		dup2(STDERR_FILENO, STDOUT_FILENO);
+	sigaction(SIGPIPE, &own_sigpipe, NULL);
 	r = ctl_spawn(&h, s->opt->command);
+	signal(SIGPIPE, SIG_IGN);
 	if (own >= 0) {
 		dup2(own, STDOUT_FILENO);
 		close(own);
