@@ -13,12 +13,14 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 
 #include "syscall.h"
@@ -164,7 +166,7 @@ static void set_flags(struct ctl_decoder *d, struct ctl_val *v,
 		      const struct ctl_table *t, uint64_t n)
 {
 	struct ctl_val *c;
-	uint64_t left = n;
+	uint64_t left = n, named = 0;
 	unsigned i, k = 0;
 
 	v->kind = CTL_VAL_HEX;
@@ -172,13 +174,15 @@ static void set_flags(struct ctl_decoder *d, struct ctl_val *v,
 	c = take_vals(d, MAX_FLAGS);
 	if (!c)
 		return;
-	/* First what stands for several bits together, zero included. */
+	/* First what stands for several bits together, zero included; of two
+	 * for the same bits the one that comes first. */
 	for (i = 0; i < t->n && k < MAX_FLAGS - 1; i++)
-		if (t->name[i].mask &&
+		if (t->name[i].mask && !(t->name[i].mask & named) &&
 		    (n & t->name[i].mask) == t->name[i].value &&
 		    !(t->name[i].value == 0 && t->name[i].mask == ~0ULL)) {
 			set_name(&c[k++], t->name[i].value, t->name[i].name);
 			left &= ~t->name[i].mask;
+			named |= t->name[i].mask;
 		}
 	/* Wide ones before the bits that they are made of. */
 	for (i = 0; i < t->n && k < MAX_FLAGS - 1; i++) {
@@ -253,28 +257,56 @@ static void set_file_mode(struct ctl_decoder *d, struct ctl_val *v, uint64_t n)
 	v->nchild = 2;
 }
 
+/*
+ * A signal set has a name of its own, as all know it: "[INT QUIT]", and "~[]"
+ * with what is not in it when that is shorter.
+ */
 static void set_sigset(struct ctl_decoder *d, struct ctl_val *v, uint64_t set)
 {
-	struct ctl_val *c = take_vals(d, 64);
-	unsigned i, k = 0;
+	bool most = __builtin_popcountll(set) > 32;
+	uint64_t shown = most ? ~set : set;
+	char text[64 * 12];
+	unsigned i, n = 0;
+	char *p;
 
+	n += snprintf(text, sizeof(text), most ? "~[" : "[");
+	for (i = 1; i <= 64; i++) {
+		const char *name = ctl_signal_name(i);
+		const char *space = text[n - 1] == '[' ? "" : " ";
+
+		if (!(shown & CTL_SIGBIT(i)))
+			continue;
+		/* At most 11 bytes each: " RTMIN+30". */
+		if (name)
+			n += snprintf(text + n, sizeof(text) - n, "%s%s", space,
+				      strncmp(name, "SIG", 3) ? name : name + 3);
+		else
+			n += snprintf(text + n, sizeof(text) - n, "%s%u", space,
+				      i);
+	}
+	text[n++] = ']';
+	text[n++] = 0;
+	p = take(d, n);
 	v->kind = CTL_VAL_HEX;
 	v->value = set;
-	if (!c)
-		return;
-	for (i = 1; i <= 64; i++)
-		if (set & CTL_SIGBIT(i)) {
-			const char *name = ctl_signal_name(i);
+	if (p)
+		set_name(v, set, memcpy(p, text, n));
+}
 
-			if (name)
-				set_name(&c[k++], i, name);
-			else
-				set_int(&c[k++], i);
-		}
-	d->used -= (64 - k) * sizeof(*c);
-	v->kind = CTL_VAL_ARRAY;
-	v->child = c;
-	v->nchild = k;
+/* A device number, as the call that makes one. */
+static void set_dev(struct ctl_decoder *d, struct ctl_val *v, uint64_t dev)
+{
+	char text[48];
+	char *p;
+	int n;
+
+	n = snprintf(text, sizeof(text), "makedev(%#x, %#x)", major(dev),
+		     minor(dev));
+	p = take(d, n + 1);
+	v->kind = CTL_VAL_HEX;
+	v->value = dev;
+	if (p)
+		set_name(v, dev, memcpy(p, text, n + 1));
 }
 
 /* A number of this kind, of an argument or of a field.  false: not a number. */
@@ -300,9 +332,11 @@ static bool set_number(struct ctl_decoder *d, struct ctl_val *v, unsigned kind,
 		return true;
 	case K_HEX:
 	case K_HEXL:
+		set_num(v, CTL_VAL_HEX, u);
+		return true;
 	case K_DEV:
 	case K_STRDEV:
-		set_num(v, CTL_VAL_HEX, u);
+		set_dev(d, v, u);
 		return true;
 	case K_PTR:
 	case K_RESTORER:
@@ -462,10 +496,21 @@ static bool is_shown(const struct ctl_decoder *d, const struct ctl_struct *st,
 		     const struct ctl_field *f, const struct bytes *b)
 {
 	const struct ctl_field *m;
+	uint64_t restorer = 0;
 	unsigned i, type = 0;
 
 	if (f->verbose && !(d->flags & CTL_DECODE_VERBOSE))
 		return false;
+	if (f->kind == K_RESTORER) {
+		for (i = 0; i < st->nfields; i++) {
+			m = &st->field[i];
+			if (m->ref == &ctl_tab_sigact &&
+			    m->off + m->size <= b->len)
+				restorer = read_num(b->p + m->off, m->size) &
+					   0x04000000; /* SA_RESTORER */
+		}
+		return restorer;
+	}
 	if (f->kind != K_STSIZE && f->kind != K_STRDEV)
 		return true;
 	/* A device has a number, anything else a size. */
@@ -508,7 +553,14 @@ static void set_struct(struct ctl_decoder *d, struct ctl_val *v,
 	v->value = addr;
 	v->child = c;
 	v->nchild = n;
-	if (st->nfields == 1 && !st->field[0].name) {
+	if (st->nfields == 1 && st->field[0].kind == K_SIGSET) {
+		/* It has brackets of its own. */
+		const char *name = v->name;
+
+		*v = c[0];
+		v->name = name;
+		v->flags |= b->flags;
+	} else if (st->nfields == 1 && !st->field[0].name) {
 		/* A plain number behind a pointer: "[16]". */
 		if (c[0].kind == CTL_VAL_ARRAY) {
 			v->child = c[0].child;
@@ -879,6 +931,39 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 			break;
 		}
 		break;
+	case SP_PROTO:
+		/* What the other families have is their own. */
+		if (arg[0] == AF_INET || arg[0] == AF_INET6)
+			set_enum(v, &ctl_tab_ipproto, (uint32_t)arg[i]);
+		else
+			set_int(v, (int32_t)arg[i]);
+		return;
+	case SP_OPTNAME:
+		switch (arg[1]) {
+		case 0:
+			set_enum(v, &ctl_tab_ip_opt, (uint32_t)arg[i]);
+			return;
+		case SOL_SOCKET:
+			set_enum(v, &ctl_tab_so, (uint32_t)arg[i]);
+			return;
+		case 6:
+			set_enum(v, &ctl_tab_tcp_opt, (uint32_t)arg[i]);
+			return;
+		case 17:
+			set_enum(v, &ctl_tab_udp_opt, (uint32_t)arg[i]);
+			return;
+		case 41:
+			set_enum(v, &ctl_tab_ipv6_opt, (uint32_t)arg[i]);
+			return;
+		case SOL_PACKET:
+			set_enum(v, &ctl_tab_packet_opt, (uint32_t)arg[i]);
+			return;
+		case SOL_NETLINK:
+			set_enum(v, &ctl_tab_netlink_opt, (uint32_t)arg[i]);
+			return;
+		}
+		set_num(v, CTL_VAL_UINT, (uint32_t)arg[i]);
+		return;
 	case SP_FUTEXVAL:
 		set_num(v, CTL_VAL_UINT, (uint32_t)arg[i]);
 		return;
@@ -1019,6 +1104,45 @@ static void set_ret(struct ctl_decoder *d, struct ctl_val *v, unsigned kind)
 	}
 }
 
+/*
+ * How many of the arguments of the row this call looks at: others are what
+ * happened to be in the registers.
+ */
+static unsigned used_args(const struct ctl_call *call, const __u64 *arg,
+			  unsigned n)
+{
+	/* A mode is looked at only when a file may be made: open(2). */
+	if (n >= 2 && call->arg[n - 1].kind == K_MODE &&
+	    call->arg[n - 2].ref == &ctl_tab_open &&
+	    !(arg[n - 2] & (0100 | 020000000)))
+		return n - 1;
+	if (n == 3 && call->arg[2].kind == K_SPEC &&
+	    call->arg[2].sub == SP_FCNTL)
+		switch ((uint32_t)arg[1]) {
+		case F_GETFD:
+		case F_GETFL:
+		case F_GETOWN:
+		case F_GETSIG:
+		case F_GETLEASE:
+		case F_GETPIPE_SZ:
+		case F_GET_SEALS:
+			return 2;
+		}
+	if (n == 6 && call->arg[1].ref == &ctl_tab_futex)
+		switch (arg[1] & 0x7f) {
+		case 1: /* FUTEX_WAKE */
+			return 3;
+		case 0: /* FUTEX_WAIT: the time-out ends it */
+		case 6: /* FUTEX_LOCK_PI */
+		case 13: /* FUTEX_LOCK_PI2 */
+			return 4;
+		case 7: /* FUTEX_UNLOCK_PI */
+		case 8: /* FUTEX_TRYLOCK_PI */
+			return 2;
+		}
+	return n;
+}
+
 CTL_EXPORT void ctl_decode(struct ctl_decoder *d,
 			   const struct ctl_rec_syscall *rec,
 			   struct ctl_decoded *out)
@@ -1040,13 +1164,8 @@ CTL_EXPORT void ctl_decode(struct ctl_decoder *d,
 	}
 	out->name = call->name;
 	out->classes = call->classes;
-	out->nargs = ctl_call_nargs(call);
+	out->nargs = used_args(call, rec->arg, ctl_call_nargs(call));
 	for (i = 0; i < out->nargs; i++)
 		set_arg(d, &out->arg[i], &call->arg[i], i);
-	/* A mode is looked at only when a file may be made: open(2). */
-	if (i >= 2 && call->arg[i - 1].kind == K_MODE &&
-	    call->arg[i - 2].ref == &ctl_tab_open &&
-	    !(rec->arg[i - 2] & (0100 | 020000000)))
-		out->nargs--;
 	set_ret(d, &out->ret, call->ret);
 }
