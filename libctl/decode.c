@@ -789,7 +789,8 @@ static void set_msghdr(struct ctl_decoder *d, struct ctl_val *v,
 	size_t at = sizeof(m);
 
 	set_pointer(v, addr);
-	v->flags |= b->flags;
+	/* What is cut is the data, which says so itself. */
+	v->flags |= b->flags & ~CTL_VALF_CUT;
 	if (b->len < sizeof(m) || !(c = take_vals(d, 7)))
 		return;
 	memcpy(&m, b->p, sizeof(m));

@@ -100,6 +100,30 @@ testOthers()
 	same git --version
 }
 
+testSockets()
+{
+	needs_command strace || return 0
+	needs_command /usr/bin/python3 || return 0
+	cat >"$tmp/sockets.py" <<-'EOF'
+	import socket
+	s = socket.socket()
+	s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+	s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+	a, b = socket.socketpair()
+	a.sendmsg([b"hi"])
+	a.sendmsg([b"one", b"more"])
+	b.recv(20)
+	EOF
+	calls=socketpair,setsockopt,sendmsg,recvfrom
+	strace -e "trace=$calls" -o "$tmp/expected" /usr/bin/python3 "$tmp/sockets.py"
+	ptruss -t "$calls" --style=strace -o "$tmp/actual" \
+		/usr/bin/python3 "$tmp/sockets.py"
+	sed -E 's/ +/ /g' "$tmp/expected" >"$tmp/strace"
+	sed -E 's/ +/ /g' "$tmp/actual" >"$tmp/ptruss"
+	assertEquals "lines" 7 "$(wc -l <"$tmp/strace")"
+	assertEquals "" "$(diff "$tmp/strace" "$tmp/ptruss")"
+}
+
 # A command starts with the signals as its caller had them, ptruss or not:
 # one that ignores SIGPIPE never ends in a pipe.
 testSigpipeIsTheCallers()
