@@ -94,9 +94,10 @@ testInstalled()
 	# The commands find their library and keeper beside them.
 	ok "$dest/usr/bin/pstop" "$pid"
 	assert_stopped "$pid"
-	[ "$CTL_BACKEND" = module ] ||
+	# Only root may ask what an undumpable keeper was made from.
+	exe=$(readlink "/proc/$(tracer "$pid")/exe") &&
 		assertEquals "$(readlink -f "$dest/usr/libexec/ctltools/ctlkeeper")" \
-			"$(readlink "/proc/$(tracer "$pid")/exe")"
+			"$exe"
 	ok "$dest/usr/bin/prun" "$pid"
 	assert_untouched "$pid"
 
