@@ -421,7 +421,7 @@ testPrunTellsWhoElseHoldsIt()
 	needs_command gdb || return 0
 	target spin
 	gdb -q -nx -batch -p "$pid" -ex 'shell echo attached' \
-		-ex 'shell sleep 100' >"$tmp/gdb" 2>&1 &
+		-ex 'shell sleep 10' >"$tmp/gdb" 2>&1 &
 	debugger=$!
 	started="$started $debugger"
 	wait_until grep -q attached "$tmp/gdb"
