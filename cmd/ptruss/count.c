@@ -50,14 +50,50 @@ void counts_add(struct counts *c, const struct ctl_rec *rec)
 	k->ns += r->elapsed;
 }
 
+static int more_first(uint64_t a, uint64_t b)
+{
+	return a < b ? 1 : a > b ? -1 : 0;
+}
+
 static int by_time(const void *a, const void *b)
 {
 	const struct kind *const *x = a, *const *y = b;
 
-	if ((*x)->ns != (*y)->ns)
-		return (*x)->ns < (*y)->ns ? 1 : -1;
-	return (*x)->calls < (*y)->calls ? 1 : (*x)->calls > (*y)->calls ? -1 : 0;
+	return (*x)->ns != (*y)->ns ? more_first((*x)->ns, (*y)->ns) :
+				      more_first((*x)->calls, (*y)->calls);
 }
+
+static int by_calls(const void *a, const void *b)
+{
+	const struct kind *const *x = a, *const *y = b;
+	int r = more_first((*x)->calls, (*y)->calls);
+
+	return r ? r : by_time(a, b);
+}
+
+static int by_errors(const void *a, const void *b)
+{
+	const struct kind *const *x = a, *const *y = b;
+	int r = more_first((*x)->errors, (*y)->errors);
+
+	return r ? r : by_time(a, b);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct kind *const *x = a, *const *y = b;
+	const char *m = ctl_syscall_name((*x)->abi, (*x)->nr);
+	const char *n = ctl_syscall_name((*y)->abi, (*y)->nr);
+
+	return strcmp(m ? m : "~", n ? n : "~");
+}
+
+static int (*const orders[])(const void *, const void *) = {
+	[SORT_TIME] = by_time,
+	[SORT_CALLS] = by_calls,
+	[SORT_ERRORS] = by_errors,
+	[SORT_NAME] = by_name,
+};
 
 static const char *kind_name(const struct kind *k, char *buf, size_t size)
 {
@@ -101,8 +137,8 @@ void counts_print(const struct counts *c, const struct session *s)
 	for (i = 0; i < KINDS; i++)
 		if (c->kind[i].calls)
 			v[n++] = &c->kind[i];
-	qsort(v, n, sizeof(v[0]), by_time);
-	if (s->opt->style == STYLE_JSON) {
+	qsort(v, n, sizeof(v[0]), orders[s->opt->sort]);
+	if (s->opt->format == &format_json) {
 		print_json(c, s, v, n);
 		return;
 	}

@@ -4,20 +4,29 @@
 #define PTRUSS_H
 
 #include "../common/common.h"
+#include "buf.h"
 
-enum style { STYLE_TRUSS, STYLE_STRACE, STYLE_JSON };
+struct format;
+enum sort { SORT_TIME, SORT_CALLS, SORT_ERRORS, SORT_NAME };
+
+#define FDS 1024
+struct fdset { /* of -r, -w */
+	bool all;
+	uint64_t bit[FDS / 64];
+};
 
 struct options {
-	unsigned string; /* bytes of a string or buffer that are shown */
-	unsigned decode; /* CTL_DECODE_* */
-	struct ctl_sysset stop_calls;
-	uint64_t stop_signals, stop_faults;
-	bool ok, failed; /* only such calls */
 	bool follow, count, drop, lwps, since_start, delta, elapsed;
-	enum style style;
-	const char *output;
-	struct ctl_sysset calls;
-	uint64_t signals, faults;
+	bool argv, envp, no_sleep, verbose, raw, failed, ok, fd_paths;
+	bool want_color;
+	bool stops; /* -T, -S or -M */
+	enum sort sort;
+	const struct format *format;
+	const char *output, *timeline, *path;
+	size_t string_limit;
+	struct ctl_sysset calls, stop_calls;
+	uint64_t signals, faults, stop_signals, stop_faults;
+	struct fdset read_fds, write_fds;
 	struct cmd_operands pids;
 	char **command;
 };
@@ -30,27 +39,94 @@ struct traced {
 	pid_t *live; /* processes whose records come by this handle */
 	unsigned nlive, room;
 	bool done;
-	bool stopped; /* on -T, -S, -M: to be left so */
+	bool stopped; /* and to be left so */
+	bool stop_only; /* a child, of which we want to know that it stops */
 };
 
 struct session {
 	const struct options *opt;
 	struct traced *v;
 	unsigned n;
-	FILE *out;
-	uint64_t first;		/* time of the first record */
-	uint64_t last;		/* and of the one before */
+	FILE *out, *timeline;
+	bool color;
+	uint64_t first; /* time of the first record */
+	uint64_t last;	/* and of the one before */
 	struct counts *counts;
-	struct ctl_decoder *decoder;
-	char *line; /* print.c: the one being made */
+	struct buf line;
+	struct values *values;
+	bool timeline_begun;
+	struct traced born; /* live[]: children to look after, for -f with -T */
+	int64_t last_busy;  /* when there last was something to read */
+	bool told_sleep;    /* of those that sleep since then */
+	bool failed; /* to write, and it was told */
 };
 
-/* print.c: -ENOMEM */
-int print_init(struct session *s);
-void print_free(struct session *s);
-/* 0, or -errno when it could not be written */
+/* What a formatter gets. */
+struct event {
+	const struct traced *t;
+	const struct ctl_rec *rec;
+	const struct ctl_decoded *call; /* of SYSCALL and SYSENTRY */
+};
+
+/* A formatter appends a line, or nothing, to b. */
+struct format {
+	const char *name;
+	void (*event)(struct session *s, const struct event *e, struct buf *b);
+};
+extern const struct format format_truss, format_strace, format_json;
+
+/* A call's time is that of its entry: the record of one that took long comes
+ * after those of later ones. */
+static inline uint64_t time_since(uint64_t first, uint64_t time)
+{
+	return time > first ? time - first : 0;
+}
+
+/* options.c: exits when they are wrong */
+void options_parse(struct options *opt, int argc, char **argv);
+
+/* values.c: from a record to values */
+struct values *values_new(const struct options *opt);
+void values_free(struct values *v);
+/* What has to be captured for them. */
+int values_capture(const struct options *opt, struct ctl *h);
+const struct ctl_decoded *values_of(struct values *v,
+				    const struct ctl_rec_syscall *r);
+/* --path, --failed, --ok: is it to be shown? */
+bool values_wanted(const struct options *opt, const struct ctl_rec_syscall *r,
+		   const struct ctl_decoded *d);
+bool fdset_parse(struct fdset *f, const char *list);
+bool fdset_has(const struct fdset *f, uint64_t fd);
+
+/* text.c: from values to the text that all formats share */
+#define TEXT_STRUCTS 1 /* what structures hold, not where they are */
+#define TEXT_COLOR 2
+#define TEXT_UTF8 4 /* strings may have characters beyond ASCII */
+void text_val(struct buf *b, const struct ctl_val *v, unsigned flags);
+/* -y: what a descriptor of this process is */
+void text_fd(struct buf *b, pid_t pid, uint64_t fd);
+const char *call_name(const struct ctl_rec_syscall *r,
+		      const struct ctl_decoded *d, char buf[32]);
+bool call_failed(int64_t ret);	 /* -errno */
+bool call_restarts(int64_t ret); /* it was interrupted */
+void text_proc_strings(struct buf *b, pid_t pid, const char *file,
+		       const char *title);
+void text_dump(struct buf *b, const struct ctl_val *v);
+
+/* print.c: 0, or -errno when it could not be written */
 int print_record(struct session *s, const struct traced *t,
 		 const struct ctl_rec *rec);
+/* -a, -e of a command that is about to run. */
+int print_start(struct session *s, pid_t pid);
+int print_buf(struct session *s, struct buf *b, FILE *f);
+/* A thread that sleeps in a call; one that stopped. */
+int print_stop(struct session *s, const struct traced *t,
+	       const struct ctl_lwpstatus *l, const char *why);
+
+/* timeline.c */
+int timeline_open(struct session *s);
+int timeline_record(struct session *s, const struct event *e);
+int timeline_close(struct session *s);
 
 /* count.c */
 struct counts *counts_new(void);

@@ -19,6 +19,7 @@
 
 #define WAKE_BYTES (256U << 10)
 #define WAKE_MS 100
+#define SLEEP_MS 500 /* of quiet, then we look who sleeps in which call */
 
 static volatile sig_atomic_t caught, ncaught;
 
@@ -72,45 +73,18 @@ static void live_remove(struct traced *t, pid_t pid)
 }
 
 /* -T, -S, -M */
-static int set_stops(struct ctl *h, const struct options *opt)
+static int set_stops(const struct options *opt, struct ctl *h)
 {
-	static const struct ctl_sysset none;
-	int r = 0;
+	int r;
 
-	if (memcmp(&opt->stop_calls, &none, sizeof(none)))
-		r = ctl_trace_sysentry(h, &opt->stop_calls);
-	if (r == 0 && opt->stop_signals)
+	if (!opt->stops)
+		return 0;
+	r = ctl_trace_sysentry(h, &opt->stop_calls);
+	if (r == 0)
 		r = ctl_trace_signals(h, opt->stop_signals);
-	if (r == 0 && opt->stop_faults)
+	if (r == 0)
 		r = ctl_trace_faults(h, opt->stop_faults);
 	return r;
-}
-
-static bool wants_stops(const struct options *opt)
-{
-	static const struct ctl_sysset none;
-
-	return opt->stop_signals || opt->stop_faults ||
-	       memcmp(&opt->stop_calls, &none, sizeof(none));
-}
-
-/* It has stopped where it was told to: say where, and let go of it as it is. */
-static void leave_stopped(struct traced *t)
-{
-	static const struct ctl_sysset none;
-	struct ctl_status st;
-	char what[64];
-
-	if (ctl_status(t->h, &st) < 0 || !(st.flags & PR_ISTOP))
-		return;
-	cmd_complain("%d stopped: %s %s; \"prun %d\" runs it on",
-		     ctl_pid(t->h), cmd_stop_why(&st.lwp),
-		     cmd_stop_what(&st.lwp, what, sizeof(what)),
-		     ctl_pid(t->h));
-	ctl_trace_sysentry(t->h, &none);
-	ctl_trace_signals(t->h, 0);
-	ctl_trace_faults(t->h, 0);
-	t->stopped = t->done = true;
 }
 
 /* Modes, ring, what to record: everything but the run. */
@@ -136,13 +110,12 @@ static int set_up(struct session *s, struct traced *t)
 	if (r == 0)
 		r = ctl_ring_open(t->h, 16U << 20,
 				  opt->drop ? CTL_RING_DROP : 0);
-	if (r == 0 && !opt->count)
-		r = ctl_capture_upload(t->h, &opt->calls, opt->string,
-				       opt->string);
+	if (r == 0)
+		r = values_capture(opt, t->h);
 	if (r == 0)
 		r = ctl_ring_record(t->h, &what);
 	if (r == 0)
-		r = set_stops(t->h, opt);
+		r = set_stops(opt, t->h);
 	if (r == 0)
 		r = live_add(t, ctl_pid(t->h));
 	return r;
@@ -214,6 +187,8 @@ int session_spawn(struct session *s)
 	t = traced_new(s, h, s->opt->command[0]);
 	r = t ? set_up(s, t) : -ENOMEM;
 	if (r == 0)
+		r = print_start(s, ctl_pid(h));
+	if (r == 0)
 		r = ctl_run(h, 0);
 	if (r < 0) {
 		cmd_fail(r, "trace", s->opt->command[0]);
@@ -236,8 +211,11 @@ static void note_life(struct session *s, struct traced *t,
 	const struct ctl_rec_exit *x = (const void *)rec;
 
 	if (rec->type == CTL_REC_FORK && s->opt->follow &&
-	    f->kind != CTL_FORK_THREAD)
+	    f->kind != CTL_FORK_THREAD) {
 		live_add(t, f->child_pid);
+		if (s->opt->stops)
+			live_add(&s->born, f->child_pid);
+	}
 	else if (rec->type == CTL_REC_EXIT && x->process)
 		live_remove(t, rec->pid);
 }
@@ -250,9 +228,56 @@ static void look_for_dead(struct traced *t)
 			t->live[i] = t->live[--t->nlive];
 }
 
-static int write_failed(const struct session *s)
+/*
+ * A child's records come by its parent's handle, but to see it stop we need
+ * one of its own.
+ */
+static void look_after_born(struct session *s)
+{
+	struct traced *t;
+	struct ctl *h;
+
+	for (unsigned i = 0; i < s->born.nlive; i++) {
+		if (ctl_open(&h, s->born.live[i], 0, 0) < 0)
+			continue; /* gone already */
+		t = traced_new(s, h, "a child");
+		if (t)
+			t->stop_only = true;
+		else
+			ctl_close(h);
+	}
+	s->born.nlive = 0;
+}
+
+/* It stopped where it was told to: there we leave it. */
+static int abandon(struct session *s, struct traced *t)
+{
+	static const struct ctl_sysset none;
+	struct ctl_status st;
+	char what[64];
+	int r;
+
+	r = ctl_status(t->h, &st);
+	if (r == 0) {
+		r = print_stop(s, t, &st.lwp, "stopped");
+		cmd_complain("%d stopped: %s %s; \"prun %d\" runs it on",
+			     ctl_pid(t->h), cmd_stop_why(&st.lwp),
+			     cmd_stop_what(&st.lwp, what, sizeof(what)),
+			     ctl_pid(t->h));
+	}
+	ctl_trace_sysentry(t->h, &none);
+	ctl_trace_signals(t->h, 0);
+	ctl_trace_faults(t->h, 0);
+	ctl_mode_unset(t->h, (PR_RLC | PR_FORK) & ~(t->old_modes & PR_FORK));
+	t->stopped = t->done = true;
+	return r;
+}
+
+static int write_failed(struct session *s)
 {
 	int err = errno;
+
+	s->failed = true;
 
 	cmd_complain("cannot write %s: %s",
 		     s->opt->output ? s->opt->output : "the trace",
@@ -295,14 +320,18 @@ static int serve(struct session *s, struct traced *t)
 	int bits, n;
 
 	bits = ctl_poll_check(t->h);
-	n = drain(s, t);
+	n = t->stop_only ? 0 : drain(s, t);
 	if (n < 0)
 		return n;
+	if (bits >= 0 && bits & CTL_POLL_STOPPED && s->opt->stops)
+		return abandon(s, t) < 0 ? write_failed(s) : 1;
+	if (t->stop_only) {
+		t->done = bits != 0;
+		return 0;
+	}
 	if (bits < 0)
 		return cmd_fail(bits, "trace", t->name);
-	if ((bits & CTL_POLL_STOPPED) && n == 0 && wants_stops(s->opt)) {
-		leave_stopped(t);
-	} else if (bits & CTL_POLL_INVALID) {
+	if (bits & CTL_POLL_INVALID) {
 		cmd_complain("%s executed a set-id or unreadable file: the trace ends here",
 			     t->name);
 		t->done = true;
@@ -319,43 +348,89 @@ static int serve(struct session *s, struct traced *t)
 	return n > 0;
 }
 
+/*
+ * Who sleeps in a call that is traced?  Its record comes when the call is over,
+ * which may be never.
+ */
+static int report_sleep(struct session *s)
+{
+	const struct options *opt = s->opt;
+
+	for (unsigned i = 0; i < s->n; i++) {
+		struct traced *t = &s->v[i];
+		struct ctl_lwpstatus *v;
+		int n, r = 0;
+
+		n = t->done || t->stop_only ? 0 : ctl_threads(t->h, &v);
+		if (n <= 0)
+			continue;
+		for (int k = 0; k < n && r == 0; k++)
+			if (v[k].flags & PR_ASLEEP &&
+			    v[k].syscall != CTL_NO_SYSCALL &&
+			    (!ctl_tid(t->h) || ctl_tid(t->h) == v[k].tid) &&
+			    ctl_sysset_has(&opt->calls, v[k].sysabi,
+					   v[k].syscall))
+				r = print_stop(s, t, &v[k], "sleeping...");
+		free(v);
+		if (r < 0)
+			return write_failed(s);
+	}
+	return fflush(s->out) != 0 ? write_failed(s) : 0;
+}
+
+static bool want_sleep(const struct session *s)
+{
+	const struct options *opt = s->opt;
+
+	return s->out && opt->format == &format_truss && !opt->no_sleep &&
+	       !opt->count && !opt->path && !opt->failed && !opt->ok;
+}
+
 static int wait_for_news(struct session *s, bool terminal)
 {
 	struct pollfd p[64];
 	sigset_t all, old;
 	struct timespec ts = { 0, WAKE_MS * 1000000L };
-	bool ready = false, gone = false;
+	bool ready = false, gone = false, look = want_sleep(s) && !s->told_sleep;
 	unsigned n = 0;
+	int r = 1;
 
 	for (unsigned i = 0; i < s->n && n < 64; i++) {
 		struct traced *t = &s->v[i];
 
 		if (t->done)
 			continue;
-		ready |= ctl_ring_wake(t->h, terminal ? 1 : WAKE_BYTES);
+		if (!t->stop_only)
+			ready |= ctl_ring_wake(t->h, terminal ? 1 : WAKE_BYTES);
 		gone |= ctl_poll_check(t->h) & CTL_POLL_GONE;
 		p[n].fd = ctl_poll_fd(t->h, &p[n].events);
 		p[n++].revents = 0;
 	}
 	if (!n || ready)
 		return 0;
-	if (fflush(s->out) != 0)
+	if (s->out && fflush(s->out) != 0)
 		return write_failed(s);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	if (!caught || (s->opt->command && ncaught < 2))
-		ppoll(p, n, terminal && !gone ? NULL : &ts, &old);
+		r = ppoll(p, n, terminal && !gone && !look ? NULL : &ts, &old);
 	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (look && r == 0 && cmd_now_ms() - s->last_busy >= SLEEP_MS) {
+		s->told_sleep = true;
+		return report_sleep(s);
+	}
 	return 0;
 }
 
 int session_follow(struct session *s)
 {
-	bool terminal = isatty(fileno(s->out)), busy, left;
+	bool terminal = s->out && isatty(fileno(s->out)), busy, left;
 	int r;
 
+	s->last_busy = cmd_now_ms();
 	for (;;) {
 		busy = left = false;
+		look_after_born(s);
 		for (unsigned i = 0; i < s->n; i++) {
 			if (s->v[i].done)
 				continue;
@@ -363,7 +438,11 @@ int session_follow(struct session *s)
 			if (r < 0)
 				return r;
 			busy |= r > 0;
-			left |= !s->v[i].done;
+			left |= !s->v[i].done && !s->v[i].stop_only;
+		}
+		if (busy) {
+			s->last_busy = cmd_now_ms();
+			s->told_sleep = false;
 		}
 		/* The first one is the command's, by way of the terminal. */
 		if (!left || ncaught > 1 || (caught && !s->opt->command) ||
@@ -384,11 +463,12 @@ void session_close(struct session *s)
 		uint64_t ours = (PR_RLC | PR_FORK) & ~t->old_modes;
 
 		/* What others want of it stays. */
-		if (!s->opt->command || t->stopped)
+		if (!s->opt->command && !t->stopped && !t->stop_only)
 			ctl_mode_unset(t->h, ours);
 		ctl_close(t->h);
 		free(t->live);
 	}
+	free(s->born.live);
 	free(s->v);
 	s->v = NULL;
 	s->n = 0;

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* options.c - the command line of ptruss.  Nothing is done here yet. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ptruss.h"
+
+enum {
+	KEY_DROP = 256, KEY_STRING, KEY_FAILED, KEY_OK, KEY_PATH, KEY_STYLE,
+	KEY_SORT, KEY_TIMELINE, KEY_LIST,
+};
+
+/*
+ * --help shows the common ones, so that it fits on a screen; ptruss(1) has all.
+ */
+#define RARE(name, key, arg, doc) { name, key, arg, OPTION_HIDDEN, doc, 0 }
+static const struct argp_option option_table[] = {
+	{ "pid", 'p', "PID", 0, "Trace this process or PID/LWPS; may be repeated",
+	  0 },
+	{ "follow", 'f', NULL, 0, "Follow children", 0 },
+	{ "trace", 't', "CALLS", 0,
+	  "Trace these system calls; !CALLS: all but these", 0 },
+	{ "signal", 's', "SIGNALS", 0, "Trace these signals", 0 },
+	{ "fault", 'm', "FAULTS", 0, "Trace these machine faults", 0 },
+	{ "stop-call", 'T', "CALLS", 0,
+	  "Stop at entry to these and leave it so", 0 },
+	{ "stop-signal", 'S', "SIGNALS", 0,
+	  "Stop on these signals and leave it so", 0 },
+	RARE("stop-fault", 'M', "FAULTS", "Stop on these faults and leave it so"),
+	{ "count", 'c', NULL, 0, "Print counts and times at the end", 0 },
+	RARE("sort", KEY_SORT, "KEY", "-c: by time, calls, errors or name"),
+	{ "output", 'o', "FILE", 0, "Write to FILE instead of standard error",
+	  0 },
+	RARE("timeline", KEY_TIMELINE, "FILE", "Write a trace for Perfetto"),
+	RARE("color", 'C', NULL, "Colours, on a terminal"),
+	RARE("ok", KEY_OK, NULL, "Print calls that succeeded only"),
+	RARE("failed", KEY_FAILED, NULL, "Print calls that failed only"),
+	RARE("path", KEY_PATH, "PATH", "Print calls that touch PATH only"),
+	RARE("argv", 'a', NULL, "Print the arguments at exec"),
+	RARE("env", 'e', NULL, "Print the environment at exec"),
+	RARE("raw", 'x', NULL, "Print arguments as numbers"),
+	RARE("all-fields", 'v', NULL, "Print structures whole"),
+	RARE("read", 'r', "FDS", "Dump what is read from these"),
+	RARE("write", 'w', "FDS", "Dump what is written to these"),
+	RARE("fds", 'y', NULL, "Print what descriptors refer to"),
+	RARE("style", KEY_STYLE, "STYLE", "truss (default), strace or json"),
+	RARE("no-sleep", 'i', NULL, "Do not report calls that sleep"),
+	RARE("list", KEY_LIST, NULL, "Print system calls and their classes"),
+	{ "lwp", 'l', NULL, 0, "Print thread numbers", 0 },
+	{ "timestamp", 'd', NULL, 0, "Print the time since the start", 0 },
+	RARE("delta", 'D', NULL, "Print the time since the line before"),
+	RARE("elapsed", 'E', NULL, "Print the time spent in each call"),
+	{ "string", KEY_STRING, "N", 0,
+	  "Print at most N bytes of strings and buffers (32)", 0 },
+	{ "drop", KEY_DROP, NULL, 0,
+	  "Lose records rather than make the target wait", 0 },
+	{ 0 },
+};
+
+static const struct argp_child children[] = {
+	{ &cmd_argp_json }, { 0 },
+};
+
+struct parsed {
+	struct options *opt;
+	bool json;
+};
+
+static void add_pid(struct argp_state *state, struct options *opt,
+		    const char *arg)
+{
+	struct cmd_operand *v;
+
+	v = realloc(opt->pids.v, (opt->pids.n + 1) * sizeof(*v));
+	if (!v)
+		argp_failure(state, CMD_NONE, errno, "%s", arg);
+	opt->pids.v = v;
+	v[opt->pids.n].arg = arg;
+	if (ctl_target_parse(arg, &v[opt->pids.n].target) < 0)
+		argp_error(state, "not a process: %s", arg);
+	opt->pids.n++;
+}
+
+static int word(struct argp_state *state, const char *what, const char *arg,
+		const char *const names[])
+{
+	for (int i = 0; names[i]; i++)
+		if (strcmp(names[i], arg) == 0)
+			return i;
+	argp_error(state, "unknown %s '%s'", what, arg);
+	return 0;
+}
+
+static void list_calls(void)
+{
+	struct ctl_syscall_info info;
+	unsigned nr, i;
+
+	for (nr = 0; nr < CTL_SYSSET_BITS; nr++) {
+		if (ctl_syscall_info(CTL_ABI_NATIVE, nr, &info) < 0)
+			continue;
+		printf("%s(", info.name);
+		for (i = 0; i < info.nargs; i++)
+			printf("%s%s", i ? ", " : "",
+			       info.arg[i] ? info.arg[i] : "?");
+		putchar(')');
+		for (i = 0; ctl_class_name(i); i++)
+			if (info.classes >> i & 1)
+				printf(" %%%s", ctl_class_name(i));
+		putchar('\n');
+	}
+}
+
+static error_t parse_flag(int key, struct options *opt)
+{
+	switch (key) {
+	case 'f':
+		opt->follow = true;
+		return 0;
+	case 'c':
+		opt->count = true;
+		return 0;
+	case 'C':
+		opt->want_color = true;
+		return 0;
+	case 'a':
+		opt->argv = true;
+		return 0;
+	case 'e':
+		opt->envp = true;
+		return 0;
+	case 'v':
+		opt->verbose = true;
+		return 0;
+	case 'x':
+		opt->raw = true;
+		return 0;
+	case 'y':
+		opt->fd_paths = true;
+		return 0;
+	case 'l':
+		opt->lwps = true;
+		return 0;
+	case 'd':
+		opt->since_start = true;
+		return 0;
+	case 'D':
+		opt->delta = true;
+		return 0;
+	case 'E':
+		opt->elapsed = true;
+		return 0;
+	case 'i':
+		opt->no_sleep = true;
+		return 0;
+	case KEY_FAILED:
+		opt->failed = true;
+		return 0;
+	case KEY_OK:
+		opt->ok = true;
+		return 0;
+	case KEY_DROP:
+		opt->drop = true;
+		return 0;
+	case KEY_LIST:
+		list_calls();
+		exit(cmd_finish(CMD_OK));
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static void parse_set(int key, const char *arg, struct argp_state *state,
+		      struct options *opt)
+{
+	int r = 0;
+
+	switch (key) {
+	case 't':
+		r = ctl_sysset_parse(arg, &opt->calls);
+		break;
+	case 'T':
+		r = ctl_sysset_parse(arg, &opt->stop_calls);
+		opt->stops = true;
+		break;
+	case 's':
+		r = ctl_sigset_parse(arg, &opt->signals);
+		break;
+	case 'S':
+		r = ctl_sigset_parse(arg, &opt->stop_signals);
+		opt->stops = true;
+		break;
+	case 'm':
+		r = ctl_fltset_parse(arg, &opt->faults);
+		break;
+	case 'M':
+		r = ctl_fltset_parse(arg, &opt->stop_faults);
+		opt->stops = true;
+		break;
+	}
+	if (r < 0)
+		argp_error(state, "%s", ctl_error());
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	static const char *const sorts[] = { "time", "calls", "errors", "name",
+					     NULL };
+	static const char *const styles[] = { "truss", "strace", "json", NULL };
+	static const struct format *const formats[] = { &format_truss,
+							&format_strace,
+							&format_json };
+	struct parsed *p = state->input;
+	struct options *opt = p->opt;
+	uint64_t n;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &p->json;
+		return 0;
+	case 'p':
+		add_pid(state, opt, arg);
+		return 0;
+	case 't':
+	case 'T':
+	case 's':
+	case 'S':
+	case 'm':
+	case 'M':
+		parse_set(key, arg, state, opt);
+		return 0;
+	case 'o':
+		opt->output = arg;
+		return 0;
+	case 'r':
+	case 'w':
+		if (!fdset_parse(key == 'r' ? &opt->read_fds : &opt->write_fds,
+				 arg))
+			argp_error(state, "not a list of descriptors: %s", arg);
+		return 0;
+	case KEY_SORT:
+		opt->sort = word(state, "order", arg, sorts);
+		return 0;
+	case KEY_STYLE:
+		opt->format = formats[word(state, "style", arg, styles)];
+		return 0;
+	case KEY_TIMELINE:
+		opt->timeline = arg;
+		return 0;
+	case KEY_PATH:
+		opt->path = arg;
+		return 0;
+	case KEY_STRING:
+		if (cmd_parse_u64(arg, CTL_CAP_LIMIT - 1, &n) < 0)
+			argp_error(state, "not a number of bytes: %s", arg);
+		opt->string_limit = n;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (opt->pids.n) { /* truss -p PID PID... */
+			add_pid(state, opt, arg);
+			return 0;
+		}
+		opt->command = state->argv + state->next - 1;
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_END:
+		if (!opt->command && !opt->pids.n)
+			argp_error(state, "no command and no -p given");
+		return 0;
+	}
+	return parse_flag(key, opt);
+}
+
+void options_parse(struct options *opt, int argc, char **argv)
+{
+	static const struct argp argp = {
+		option_table, parse, "[--] CMD [ARG...]\n-p PID[/LWPS]...",
+		"Trace system calls and signals.\v"
+		"More options, for times, style and selection: man ptruss.\n"
+		"Exit status: CMD's, 128 + its signal; with -p that of the "
+		"other commands.",
+		children,
+	};
+	struct parsed p = { .opt = opt };
+
+	opt->format = &format_truss;
+	opt->signals = opt->faults = ~0ULL;
+	opt->string_limit = 32;
+	memset(&opt->calls, 0xff, sizeof(opt->calls));
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &p);
+	if (p.json)
+		opt->format = &format_json;
+}
