@@ -179,4 +179,71 @@ testReaderThatDoesNotReadMakesItWait()
 	assertEquals 0 $?
 }
 
+testStyleStrace()
+{
+	ptruss --style=strace -t access,exit_group,openat -o "$tmp/o" cat /etc/hostname >/dev/null
+	assertTrue "error" "grep -q '^access(\"/etc/ld.so.preload\", R_OK) *= -1 ENOENT (No such file or directory)$' '$tmp/o'"
+	assertTrue "result" "grep -q '^openat(AT_FDCWD, \"/etc/hostname\", O_RDONLY) *= [0-9]*$' '$tmp/o'"
+	assertTrue "no result" "grep -q '^exit_group(0) *= ?$' '$tmp/o'"
+	assertEquals "end" "+++ exited with 0 +++" "$(tail -n 1 "$tmp/o")"
+	ptruss --style=strace -f -o "$tmp/o" sh -c 'sh -c "kill -USR1 \$\$"; exit 0'
+	assertTrue "signal" "grep -q -e '--- SIGUSR1 {si_signo=SIGUSR1, si_code=SI_USER, si_pid=[0-9]*, si_uid=[0-9]*} ---' '$tmp/o'"
+	assertTrue "child" "grep -q -e '--- SIGCHLD {si_signo=SIGCHLD, si_code=CLD_KILLED, si_pid=[0-9]*, si_uid=[0-9]*, si_status=SIGUSR1,' '$tmp/o'"
+	assertTrue "killed" "grep -q -e '+++ killed by SIGUSR1 +++' '$tmp/o'"
+	run ptruss --style=nonsense ls
+	assertEquals 64 "$status"
+}
+
+testFailedAndOk()
+{
+	ptruss -t openat --failed -j -o "$tmp/o" cat /etc/hostname "$tmp/none" >/dev/null 2>&1
+	assertEquals "an error each" ENOENT "$(jq -r 'select(.type == "syscall") | .errno' "$tmp/o" | sort -u)"
+	ptruss -t openat --ok -j -o "$tmp/o" cat /etc/hostname "$tmp/none" >/dev/null 2>&1
+	assertEquals "none" null "$(jq -r 'select(.type == "syscall") | .errno' "$tmp/o" | sort -u)"
+}
+
+testReadAndWrite()
+{
+	printf 'fourscore and seven years ago our fathers brought\0forth' >"$tmp/text"
+	ptruss -t read,write -r all -w 1 -o "$tmp/o" cat "$tmp/text" >/dev/null
+	# Read and written: the first and the last 16 bytes twice.
+	assertEquals "first" 2 "$(grep -c '000000  66 6f 75 72 73 63 6f 72 65 20 61 6e 64 20 73 65  fourscore and se$' "$tmp/o")"
+	assertEquals "last" 2 "$(grep -c '000030  74 00 66 6f 72 74 68  *t.forth$' "$tmp/o")"
+	ptruss -t read,write -w 1 -o "$tmp/o" cat "$tmp/text" >/dev/null
+	assertEquals "-w only" 1 "$(grep -c '000000  66' "$tmp/o")"
+	run ptruss -r 1,,2 ls
+	assertEquals 64 "$status"
+	run ptruss -r 1x ls
+	assertEquals 64 "$status"
+}
+
+testTimeline()
+{
+	ptruss --timeline="$tmp/t" -o "$tmp/o" cat /etc/hostname >/dev/null
+	assertEquals "a bar a call" "$(grep -c '^[a-z0-9_]*(' "$tmp/o")" \
+		"$(jq '[.traceEvents[] | select(.ph == "X")] | length' "$tmp/t")"
+	assertEquals "names" '"/etc/hostname"' \
+		"$(jq -r '.traceEvents[] | select(.name == "openat") | .args.filename' "$tmp/t" | tail -n 1)"
+}
+
+testSort()
+{
+	ptruss -c --sort=name -j -o "$tmp/o" ls / >/dev/null
+	jq -r 'select(.type == "count") | .name' "$tmp/o" >"$tmp/names"
+	assertTrue "by name" "sort -c '$tmp/names'"
+	ptruss -c --sort=calls -j -o "$tmp/o" ls / >/dev/null
+	jq -r 'select(.type == "count") | .calls' "$tmp/o" >"$tmp/calls"
+	assertTrue "by calls" "sort -c -n -r '$tmp/calls'"
+	run ptruss -c --sort=size ls
+	assertEquals 64 "$status"
+}
+
+testList()
+{
+	assertEquals "%file %desc" \
+		"$(ptruss --list | sed -n 's/^openat(dfd, filename, flags, mode) //p')"
+	ptruss --list >"$tmp/list"
+	assertTrue "all of them" "[ $(wc -l <"$tmp/list") -gt 340 ]"
+}
+
 . shunit2
