@@ -246,4 +246,76 @@ testList()
 	assertTrue "all of them" "[ $(wc -l <"$tmp/list") -gt 340 ]"
 }
 
+testPath()
+{
+	ptruss --path=/etc/hostname -j -o "$tmp/o" cat /etc/hostname >/dev/null
+	assertEquals "the open" openat "$(jq -r 'select(.type == "syscall") | .name' "$tmp/o" | head -n 1)"
+	assertEquals "no other file" 1 "$(jq -r 'select(.name == "openat") | .args[1].text' "$tmp/o" | wc -l)"
+}
+
+testArgvAndEnv()
+{
+	ptruss -a -t execve -o "$tmp/o" -f sh -c '/bin/echo two words; :' >/dev/null
+	assertTrue "command" "grep -q '^    argv: sh -c /bin/echo' '$tmp/o'"
+	assertTrue "child" "grep -q '    argv: /bin/echo two words$' '$tmp/o'"
+	TRUSSED=yes ptruss -e -t execve -o "$tmp/o" true
+	assertTrue "environment" "grep -q '^    envp: .*TRUSSED=yes' '$tmp/o'"
+}
+
+testRawAndVerbose()
+{
+	ptruss -x -t openat -o "$tmp/o" cat /etc/hostname >/dev/null
+	assertTrue "raw" "grep -q '^openat(0xffffff9c, 0x[0-9a-f]*, ' '$tmp/o'"
+	ptruss -v -t newfstatat -o "$tmp/o" cat /etc/hostname >/dev/null
+	assertTrue "all fields" "grep -q 'st_nlink=1, st_uid=.*st_blocks=' '$tmp/o'"
+	ptruss -t newfstatat -o "$tmp/o" cat /etc/hostname >/dev/null
+	assertFalse "some fields" "grep -q 'st_blocks=' '$tmp/o'"
+}
+
+testEveryByteComesBack()
+{
+	printf '\001\377\303\050"\\\303\251' >"$tmp/bytes"
+	ptruss -t write -j -o "$tmp/o" cat "$tmp/bytes" >/dev/null
+	jq -r 'select(.name == "write") | .args[1].text' "$tmp/o" |
+		sed 's/^"//; s/"$//; s/\\"/"/g' >"$tmp/text"
+	# A shell's printf knows the same escapes, octal ones with a zero.
+	printf '%b' "$(sed 's/\\\([0-7]\)/\\0\1/g' "$tmp/text")" >"$tmp/back"
+	assertTrue "the same: $(cat "$tmp/text")" "cmp '$tmp/bytes' '$tmp/back'"
+}
+
+testStopAndWalkAway()
+{
+	for source in bpf ptrace; do
+		CTL_EVENTS=$source ptruss -T exit_group -o "$tmp/o" cat /etc/hostname >/dev/null 2>"$tmp/e"
+		assertEquals "$source: status" 0 $?
+		assertTrue "$source: where" "grep -q '^exit_group(0) (stopped)$' '$tmp/o'"
+		stopped=$(sed -n 's/^ptruss: \([0-9]*\) stopped: .*/\1/p' "$tmp/e")
+		assertTrue "$source: held" "pflags '$stopped' | grep -q STOPPED"
+		prun "$stopped"
+		assert_soon gone "$stopped"
+	done
+	ptruss -S USR1 -o "$tmp/o" sh -c 'kill -USR1 $$' 2>"$tmp/e"
+	stopped=$(sed -n 's/^ptruss: \([0-9]*\) stopped: .*/\1/p' "$tmp/e")
+	assertTrue "signal" "pflags '$stopped' | grep -q SIGUSR1"
+	prun "$stopped"
+	assert_soon gone "$stopped"
+}
+
+testSleepIsReported()
+{
+	spawn sleep 1000
+	ptruss -o "$tmp/o" -p "$pid" &
+	tracer=$!
+	assert_soon grep -q '^clock_nanosleep(.*) (sleeping...)$' "$tmp/o"
+	kill -TERM "$tracer"
+	wait "$tracer"
+	ptruss -i -o "$tmp/o" -p "$pid" &
+	tracer=$!
+	sleep 1.5
+	kill -TERM "$tracer"
+	wait "$tracer"
+	assertFalse "-i" "grep -q sleeping '$tmp/o'"
+	kill "$pid"
+}
+
 . shunit2
