@@ -230,6 +230,9 @@ static void start_target(unsigned i, unsigned long s)
 		int null = open("/dev/null", O_RDWR);
 
 		dup2(null, 2);
+		/* And a sanitizer, which is for us and not for the targets. */
+		setenv("ASAN_OPTIONS", "log_path=/dev/null", 1);
+		setenv("UBSAN_OPTIONS", "log_path=/dev/null", 1);
 		my_slot = i;
 		again(s);
 	}
