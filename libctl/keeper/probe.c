@@ -1055,6 +1055,7 @@ static void pass(struct hit *h, struct bp *b, bool *enabled, uint32_t *stop)
 {
 	const struct part *part;
 	struct site *s, *tmp;
+	struct proc *home = table_of(h->l->proc)->proc;
 	struct probe *once[8];
 	unsigned nonce = 0;
 
@@ -1078,8 +1079,12 @@ static void pass(struct hit *h, struct bp *b, bool *enabled, uint32_t *stop)
 		if ((s->probe->flags & CTL_PROBE_ONCE) && nonce < 8)
 			once[nonce++] = s->probe;
 	}
+	if (!nonce)
+		return;
 	while (nonce)
 		probe_free(once[--nonce]);
+	/* Others may have run into it just now. */
+	probe_quiesce(home);
 }
 
 /* What a "ret" does. */
