@@ -286,6 +286,7 @@ testEveryByteComesBack()
 testStopAndWalkAway()
 {
 	for source in bpf ptrace; do
+		[ $source = bpf ] && [ "$(id -u)" != 0 ] && continue
 		CTL_EVENTS=$source ptruss -T exit_group -o "$tmp/o" cat /etc/hostname >/dev/null 2>"$tmp/e"
 		assertEquals "$source: status" 0 $?
 		assertTrue "$source: where" "grep -q '^exit_group(0) (stopped)$' '$tmp/o'"

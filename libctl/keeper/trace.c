@@ -1273,6 +1273,37 @@ static bool step_trap_pending(const struct lwp *l)
 	       (pi.sigpend & CTL_SIGBIT(SIGTRAP));
 }
 
+/*
+ * Calls are traced from now on, and it slept in one that the kernel will make
+ * again by restart_syscall(2): the one that the program made is in the
+ * registers now, and only now.
+ */
+static void note_restart(struct lwp *l)
+{
+	struct ctl_regs r;
+	int i;
+
+	if (l->insys || l->hidden || !syscalls_wanted(l->proc) ||
+	    lwp_getregs(l, &r) < 0 || (int64_t)r.orig_rax < 0 ||
+	    (int64_t)r.rax != -516)
+		return;
+	l->nr = r.orig_rax;
+	l->abi = r.cs == 0x23 ? CTL_ABI_COMPAT : CTL_ABI_NATIVE;
+	if (l->abi == CTL_ABI_COMPAT) {
+		uint64_t a[6] = { r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp };
+
+		for (i = 0; i < 6; i++)
+			l->arg[i] = (uint32_t)a[i];
+	} else {
+		uint64_t a[6] = { r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9 };
+
+		memcpy(l->arg, a, sizeof(a));
+	}
+	l->entry_time = now_ns();
+	l->ret = r.rax;
+	l->hidden = true;
+}
+
 static void on_trap(struct lwp *l, int sig)
 {
 	if (l->state == LWP_NEW) {
@@ -1306,6 +1337,7 @@ static void on_trap(struct lwp *l, int sig)
 		return;
 	}
 	repair_stopped(l);
+	note_restart(l);
 	if (step_trap_pending(l)) {
 		l->interrupted = true;
 		lwp_resume(l);
