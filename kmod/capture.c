@@ -18,24 +18,6 @@
 
 #include "control.h"
 
-#define TABLE (2 * CTL_SYSSET_BITS)
-
-static int table_index(u32 abi, u32 nr)
-{
-	if (abi > CTL_ABI_COMPAT || nr >= CTL_SYSSET_BITS)
-		return -EINVAL;
-	return abi * CTL_SYSSET_BITS + nr;
-}
-
-static bool op_valid(const struct ctl_capop *op)
-{
-	return op->op >= CTL_CAP_STR && op->op <= CTL_CAP_MSG && op->arg < 6 &&
-	       op->len < 6 && op->when <= CTL_AT_EXIT &&
-	       !(op->flags & ~CTL_CAPOP_ONERR) && op->limit > 0 &&
-	       op->limit <= CTL_CAP_LIMIT && !op->reserved &&
-	       !(op->op == CTL_CAP_RET && op->when != CTL_AT_EXIT);
-}
-
 int ctl_capture_upload(struct ctl_handle *h, const struct ctl_capture *c,
 		       const struct ctl_capop *op)
 {
@@ -44,16 +26,16 @@ int ctl_capture_upload(struct ctl_handle *h, const struct ctl_capture *c,
 	int i, k;
 
 	lockdep_assert_held(&h->mutex);
-	k = table_index(c->abi, c->nr);
+	k = ctl_capture_index(c->abi, c->nr);
 	if (k < 0)
 		return k;
 	if (c->nop > CTL_CAP_OPS)
 		return -EINVAL;
 	for (i = 0; i < c->nop; i++)
-		if (!op_valid(&op[i]))
+		if (!ctl_capop_valid(&op[i]))
 			return -EINVAL;
 	if (!h->programs) {
-		table = kvcalloc(TABLE, sizeof(*table), GFP_KERNEL);
+		table = kvcalloc(CTL_CAPTURES, sizeof(*table), GFP_KERNEL);
 		if (!table)
 			return -ENOMEM;
 		smp_store_release(&h->programs, table);
@@ -78,7 +60,7 @@ void ctl_capture_free(struct ctl_handle *h)
 {
 	int i;
 
-	for (i = 0; h->programs && i < TABLE; i++)
+	for (i = 0; h->programs && i < CTL_CAPTURES; i++)
 		kfree(rcu_dereference_protected(h->programs[i], true));
 	kvfree(h->programs);
 }
@@ -90,7 +72,7 @@ static unsigned int program(struct ctl_handle *h, int abi, u32 nr,
 	struct ctl_program __rcu **table = smp_load_acquire(&h->programs);
 	const struct ctl_program *p;
 	unsigned int n = 0;
-	int k = table_index(abi, nr);
+	int k = ctl_capture_index(abi, nr);
 
 	if (k < 0 || !table)
 		return 0;
@@ -107,7 +89,7 @@ static unsigned int program(struct ctl_handle *h, int abi, u32 nr,
 bool ctl_capture_any(struct ctl_handle *h, int abi, u32 nr)
 {
 	struct ctl_program __rcu **table = smp_load_acquire(&h->programs);
-	int k = table_index(abi, nr);
+	int k = ctl_capture_index(abi, nr);
 
 	return k >= 0 && table && rcu_access_pointer(table[k]);
 }

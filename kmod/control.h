@@ -60,6 +60,7 @@
 
 #include "compat.h"
 #include "dtrace_ctl.h"
+#include "operand.h"
 #include "symbols.h"
 
 struct ctl_proc {

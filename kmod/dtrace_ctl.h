@@ -423,6 +423,7 @@ struct ctl_rec {
 #define CTL_RECF_NOENTRY 4    /* SYSCALL: the entry was not seen: time is that
 				 of the attach, entry captures are missing    */
 #define CTL_RECF_ABORTED 8    /* SYSCALL: PRSABORT                            */
+#define CTL_RECF_RETURN 16    /* PROBE: the return from a CTL_SITE_FUNC       */
 
 /* SYSCALL and SYSENTRY; then ncap captures, each a ctl_cap and its bytes */
 struct ctl_rec_syscall {
@@ -498,6 +499,9 @@ struct ctl_rec_lost {
 #define CTL_CAP_MSG 9 /* struct msghdr at arg and what it points to: see
 			 struct ctl_cap_msg; data at most limit, up to the
 			 result when at exit                                  */
+#define CTL_CAP_STACK 10 /* for unwinding, behind the target's back: struct
+			 ctl_regs, then limit bytes from the stack pointer on;
+			 arg, len and unit are 0                              */
 
 struct ctl_capop {
 	__u8 op;
@@ -559,13 +563,20 @@ struct ctl_cap_msg {
  * A site of kind CTL_SITE_ENABLED is where the program asks whether the probe
  * is enabled: 1 is stored, as an int, where its first argument points; that is
  * no hit.
+ *
+ * A site of kind CTL_SITE_FUNC is the first instruction of a function, whatever
+ * it is; EOPNOTSUPP: the server cannot probe this one.  With CTL_PROBE_RETURN
+ * each hit that the predicate let through is followed, when that call returns,
+ * by a record with CTL_RECF_RETURN, whose only argument is the result register.
+ * A call that is left by longjmp(3) or an exception has no such record.
  */
 #define CTL_PROBE_HANDLE 1 /* owned by this handle                          */
 #define CTL_PROBE_STOP 2   /* the thread stops there: PR_PROBE, the id      */
 #define CTL_PROBE_ONCE 4   /* the first hit disables it                     */
 #define CTL_PROBE_MORE 8   /* more sites of a probe that is enabled already;
 			      same handle.  EINVAL: it is not               */
-#define CTL_PROBE_FLAGS 15
+#define CTL_PROBE_RETURN 16 /* CTL_SITE_FUNC: report returns, too             */
+#define CTL_PROBE_FLAGS 31
 #define CTL_PROBE_SIZE 30720U /* bytes of one PCPROBE, at most               */
 #define CTL_PROBE_SITES 512
 #define CTL_PROBE_ARGS 16
@@ -579,11 +590,13 @@ struct ctl_probe {
 	__u32 strlimit;  /* most bytes of a string argument                  */
 	__u32 npred;     /* struct ctl_pred, between the sites and the label */
 	__u32 label_len; /* the controller's, kept for CTL_IOC_PROBES        */
-	__u32 reserved;
+	__u32 stack; /* add a CTL_CAP_STACK of so many bytes to each hit, at
+			most CTL_CAP_LIMIT; 0: none                          */
 };
 
 #define CTL_SITE_HIT 0
 #define CTL_SITE_ENABLED 1
+#define CTL_SITE_FUNC 2
 struct ctl_probe_site {
 	__u64 address; /* in the target                                      */
 	__u16 kind;
@@ -641,8 +654,8 @@ struct ctl_pred {
 	__s64 value;
 };
 
-/* PROBE: then nargs u64, then ncap captures (CTL_CAP_STR; ctl_cap.arg is the
- * argument). */
+/* PROBE: then nargs u64, then ncap captures (CTL_CAP_STR: ctl_cap.arg is the
+ * argument; CTL_CAP_STACK). */
 struct ctl_rec_probe {
 	struct ctl_rec h;
 	__u32 id;

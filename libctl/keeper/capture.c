@@ -12,22 +12,6 @@
 #include "keeper.h"
 #include "source.h"
 
-static int table_index(unsigned abi, unsigned nr)
-{
-	if (abi > CTL_ABI_COMPAT || nr >= CTL_SYSSET_BITS)
-		return -EINVAL;
-	return abi * CTL_SYSSET_BITS + nr;
-}
-
-static bool op_valid(const struct ctl_capop *op)
-{
-	return op->op >= CTL_CAP_STR && op->op <= CTL_CAP_MSG && op->arg < 6 &&
-	       op->len < 6 && op->when <= CTL_AT_EXIT &&
-	       !(op->flags & ~CTL_CAPOP_ONERR) && op->limit > 0 &&
-	       op->limit <= CTL_CAP_LIMIT && !op->reserved &&
-	       !(op->op == CTL_CAP_RET && op->when != CTL_AT_EXIT);
-}
-
 int capture_upload(struct client *c, const unsigned char *p, size_t len)
 {
 	struct ctl_capture h;
@@ -36,7 +20,7 @@ int capture_upload(struct client *c, const unsigned char *p, size_t len)
 	int i, k;
 
 	memcpy(&h, p, sizeof(h));
-	k = table_index(h.abi, h.nr);
+	k = ctl_capture_index(h.abi, h.nr);
 	if (k < 0)
 		return k;
 	if (h.nop > CTL_CAP_OPS || len - sizeof(h) < h.nop * sizeof(cap->op[0]))
@@ -47,12 +31,12 @@ int capture_upload(struct client *c, const unsigned char *p, size_t len)
 	cap->nop = h.nop;
 	memcpy(cap->op, p + sizeof(h), h.nop * sizeof(cap->op[0]));
 	for (i = 0; i < h.nop; i++)
-		if (!op_valid(&cap->op[i])) {
+		if (!ctl_capop_valid(&cap->op[i])) {
 			free(cap);
 			return -EINVAL;
 		}
 	if (!c->captures)
-		c->captures = calloc(CAP_TABLE, sizeof(*c->captures));
+		c->captures = calloc(CTL_CAPTURES, sizeof(*c->captures));
 	if (!c->captures) {
 		free(cap);
 		return -ENOMEM;
@@ -76,7 +60,7 @@ void capture_free(struct client *c)
 {
 	size_t i;
 
-	for (i = 0; c->captures && i < CAP_TABLE; i++)
+	for (i = 0; c->captures && i < CTL_CAPTURES; i++)
 		free(c->captures[i]);
 	free(c->captures);
 	c->captures = NULL;
@@ -353,7 +337,7 @@ static void run_op(struct sink *s, struct lwp *l, const struct ctl_capop *op,
 
 void capture_run(struct lwp *l, struct draft *d, int when, int64_t ret)
 {
-	int k = table_index(l->abi, l->nr);
+	int k = ctl_capture_index(l->abi, l->nr);
 	const struct capture *cap;
 	struct sink s;
 	unsigned i;

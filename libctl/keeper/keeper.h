@@ -32,6 +32,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <operand.h>
+
 #include "../private.h"
 #include "proto.h"
 
@@ -218,7 +220,6 @@ struct ring {
 	uint64_t woken_tail, woken_mark;
 };
 
-#define CAP_TABLE (2 * CTL_SYSSET_BITS)
 struct capture {
 	unsigned nop;
 	struct ctl_capop op[CTL_CAP_OPS];
@@ -250,7 +251,7 @@ struct client {
 	struct ctl_record record;
 	struct list covers;        /* struct cover: the processes recorded */
 	struct list backlog;       /* struct pending */
-	struct capture **captures; /* CAP_TABLE, made when first needed */
+	struct capture **captures; /* CTL_CAPTURES, made when first needed */
 };
 
 /* The client's ring gets the events of proc. */

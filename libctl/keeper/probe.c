@@ -45,13 +45,13 @@ struct site {
 	struct probe *probe;
 	struct bp *bp;
 	const struct ctl_probe_site *s; /* in part->op */
-	const struct ctl_fetch *fetch;
 };
 
 /* One PCPROBE. */
 struct part {
 	struct list link; /* probe->parts */
 	struct ctl_probe *op; /* our copy */
+	const struct ctl_pred *pred; /* in op */
 	struct site *sites;
 	unsigned nsites; /* of these patched */
 	bool counted;	 /* the semaphore was incremented */
@@ -361,111 +361,31 @@ static void probe_free(struct probe *q)
 	free(q);
 }
 
-static bool fetch_valid(const struct ctl_fetch *f)
-{
-	if (f->op == CTL_FETCH_NONE)
-		return true;
-	return f->op <= CTL_FETCH_MEM &&
-	       (f->size == 1 || f->size == 2 || f->size == 4 || f->size == 8) &&
-	       !(f->flags & ~(CTL_FETCH_SIGNED | CTL_FETCH_STRING |
-			      CTL_FETCH_32BIT)) &&
-	       (f->base < 16 || (f->base == CTL_FETCH_NOREG &&
-				 f->op != CTL_FETCH_REG &&
-				 f->op != CTL_FETCH_XMM)) &&
-	       (f->index < 16 || f->index == CTL_FETCH_NOREG) &&
-	       (f->seg == CTL_FETCH_NOREG || f->seg == CTL_FETCH_FS ||
-		f->seg == CTL_FETCH_GS) &&
-	       f->shift < 64 && f->scale <= 8;
-}
-
-/* Leaves no more on the stack than fits, and never takes from an empty one. */
-static bool preds_valid(const struct ctl_pred *v, unsigned n)
-{
-	unsigned depth = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		if (v[i].op < CTL_PRED_CONST || v[i].op > CTL_PRED_BITAND ||
-		    v[i].reserved)
-			return false;
-		if (v[i].op <= CTL_PRED_PID) {
-			if (v[i].op == CTL_PRED_ARG &&
-			    (v[i].value < 0 || v[i].value >= CTL_PROBE_ARGS))
-				return false;
-			if (++depth > CTL_PRED_DEPTH)
-				return false;
-		} else if (v[i].op == CTL_PRED_NOT) {
-			if (depth < 1)
-				return false;
-		} else if (depth-- < 2) {
-			return false;
-		}
-	}
-	return n == 0 || depth == 1;
-}
-
-struct scan {
-	const unsigned char *at;
-	size_t left;
-};
-
-static const void *scan_take(struct scan *s, size_t size)
-{
-	const void *p = s->at;
-
-	if (size > s->left)
-		return NULL;
-	s->at += size;
-	s->left -= size;
-	return p;
-}
-
-static const struct ctl_pred *preds_of(const struct part *part)
-{
-	const struct site *last = &part->sites[part->op->nsites - 1];
-
-	return (const void *)(last->fetch + last->s->nargs);
-}
-
 static const char *label_of(const struct part *part)
 {
-	return (const char *)(preds_of(part) + part->op->npred);
+	return (const char *)(part->pred + part->op->npred);
 }
 
-/* Fill part->sites from part->op, all of which is checked. */
-static int part_parse(struct part *part)
+/* Fill part->sites from part->op, len bytes. */
+static int part_parse(struct part *part, size_t len)
 {
 	const struct ctl_probe *op = part->op;
-	struct scan s = { (const unsigned char *)(op + 1),
-			  op->size - sizeof(*op) };
 	const struct ctl_probe_site *site;
-	const struct ctl_fetch *f;
-	const struct ctl_pred *pred;
+	int r = ctl_probe_check(op, len, &part->pred);
 
-	if (!op->id || op->flags & ~CTL_PROBE_FLAGS || op->reserved ||
-	    !op->nsites || op->nsites > CTL_PROBE_SITES ||
-	    op->npred > CTL_PRED_OPS || op->strlimit > 4096)
-		return -EINVAL;
+	if (r < 0)
+		return r;
 	part->sites = calloc(op->nsites, sizeof(*part->sites));
 	if (!part->sites)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < op->nsites; i++) {
-		site = scan_take(&s, sizeof(*site));
-		if (!site || site->kind > CTL_SITE_ENABLED ||
-		    site->nargs > CTL_PROBE_ARGS || site->reserved)
-			return -EINVAL;
-		f = scan_take(&s, site->nargs * sizeof(*f));
-		if (!f)
-			return -EINVAL;
-		for (unsigned k = 0; k < site->nargs; k++)
-			if (!fetch_valid(&f[k]))
-				return -EINVAL;
+	site = ctl_probe_first(op);
+	for (uint32_t i = 0; i < op->nsites; i++, site = ctl_site_next(site)) {
+		/* Not here yet: functions, stacks. */
+		if (site->kind > CTL_SITE_ENABLED)
+			return -EOPNOTSUPP;
 		part->sites[i].s = site;
-		part->sites[i].fetch = f;
 	}
-	pred = scan_take(&s, op->npred * sizeof(*pred));
-	if (!pred || !preds_valid(pred, op->npred) || op->label_len > s.left)
-		return -EINVAL;
-	return 0;
+	return op->stack || op->flags & CTL_PROBE_RETURN ? -EOPNOTSUPP : 0;
 }
 
 static int part_insert(struct probes *t, struct probe *q, struct part *part)
@@ -508,7 +428,7 @@ static int part_new(const unsigned char *operand, size_t len,
 	part->op = malloc(len);
 	if (part->op) {
 		memcpy(part->op, operand, len);
-		r = part_parse(part);
+		r = part_parse(part, len);
 	}
 	if (r < 0)
 		part_discard(part);
@@ -848,7 +768,7 @@ struct hit {
 	struct ctl_regs regs;
 	bool have_fp, fp_failed;
 	struct ctl_fpregs fp;
-	uint64_t arg[CTL_PROBE_ARGS], valid;
+	__u64 arg[CTL_PROBE_ARGS], valid;
 };
 
 /* In the order of the numbers of DWARF. */
@@ -860,16 +780,6 @@ static uint64_t reg_value(const struct ctl_regs *r, unsigned n)
 			       r->gs_base };
 
 	return n < sizeof(v) / sizeof(v[0]) ? v[n] : 0;
-}
-
-static uint64_t extend(uint64_t v, unsigned size, bool is_signed)
-{
-	unsigned unused = 64 - 8 * size;
-
-	if (!unused)
-		return v;
-	v <<= unused;
-	return is_signed ? (uint64_t)((int64_t)v >> unused) : v >> unused;
 }
 
 static bool xmm_value(struct hit *h, unsigned n, uint64_t *v)
@@ -885,7 +795,7 @@ static bool xmm_value(struct hit *h, unsigned n, uint64_t *v)
 	return true;
 }
 
-static bool fetch(struct hit *h, const struct ctl_fetch *f, uint64_t *value)
+static bool fetch(struct hit *h, const struct ctl_fetch *f, __u64 *value)
 {
 	uint64_t v = 0, addr;
 
@@ -916,7 +826,7 @@ static bool fetch(struct hit *h, const struct ctl_fetch *f, uint64_t *value)
 	default:
 		return false;
 	}
-	*value = extend(v, f->size, f->flags & CTL_FETCH_SIGNED);
+	*value = ctl_fetch_extend(v, f->size, f->flags & CTL_FETCH_SIGNED);
 	return true;
 }
 
@@ -925,67 +835,19 @@ static void fetch_all(struct hit *h, const struct site *s)
 	h->valid = 0;
 	for (unsigned i = 0; i < s->s->nargs; i++) {
 		h->arg[i] = 0;
-		if (fetch(h, &s->fetch[i], &h->arg[i]))
+		if (fetch(h, &ctl_site_fetch(s->s)[i], &h->arg[i]))
 			h->valid |= 1ULL << i;
 	}
 }
 
-static bool binary(uint32_t op, int64_t a, int64_t b)
+static bool predicate(const struct hit *h, const struct part *part)
 {
-	switch (op) {
-	case CTL_PRED_EQ:
-		return a == b;
-	case CTL_PRED_NE:
-		return a != b;
-	case CTL_PRED_LT:
-		return a < b;
-	case CTL_PRED_LE:
-		return a <= b;
-	case CTL_PRED_GT:
-		return a > b;
-	case CTL_PRED_GE:
-		return a >= b;
-	case CTL_PRED_AND:
-		return a && b;
-	default:
-		return a || b;
-	}
-}
+	struct ctl_pred_in in = { .arg = h->arg,
+				  .valid = h->valid,
+				  .pid = h->l->proc->pid,
+				  .tid = h->l->tid };
 
-static bool predicate(const struct hit *h, const struct ctl_pred *v, unsigned n)
-{
-	int64_t stack[CTL_PRED_DEPTH + 1];
-	unsigned d = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		switch (v[i].op) {
-		case CTL_PRED_CONST:
-			stack[d++] = v[i].value;
-			break;
-		case CTL_PRED_ARG:
-			if (!(h->valid >> v[i].value & 1))
-				return false;
-			stack[d++] = h->arg[v[i].value];
-			break;
-		case CTL_PRED_TID:
-			stack[d++] = h->l->tid;
-			break;
-		case CTL_PRED_PID:
-			stack[d++] = h->l->proc->pid;
-			break;
-		case CTL_PRED_NOT:
-			stack[d - 1] = !stack[d - 1];
-			break;
-		case CTL_PRED_BITAND:
-			d--;
-			stack[d - 1] &= stack[d];
-			break;
-		default:
-			d--;
-			stack[d - 1] = binary(v[i].op, stack[d - 1], stack[d]);
-		}
-	}
-	return n == 0 || stack[0];
+	return ctl_pred_true(part->pred, part->op->npred, &in);
 }
 
 /* ------------------------------------------------------------------- hits -- */
@@ -1018,7 +880,7 @@ static void emit(const struct hit *h, const struct site *s,
 				     .valid = h->valid };
 	memcpy(r + 1, h->arg, n * sizeof(uint64_t));
 	for (unsigned i = 0; i < n; i++) {
-		if (!(s->fetch[i].flags & CTL_FETCH_STRING) ||
+		if (!(ctl_site_fetch(s->s)[i].flags & CTL_FETCH_STRING) ||
 		    !(h->valid >> i & 1) || !part->op->strlimit ||
 		    at + 64 > sizeof(record_buf))
 			continue;
@@ -1044,9 +906,9 @@ static const struct part *part_of(const struct site *s)
 static void answer(struct hit *h, const struct site *s)
 {
 	const int32_t yes = 1;
-	uint64_t addr;
+	__u64 addr;
 
-	if (s->s->nargs && fetch(h, &s->fetch[0], &addr))
+	if (s->s->nargs && fetch(h, ctl_site_fetch(s->s), &addr))
 		proc_write(h->l->proc, addr, &yes, sizeof(yes));
 }
 
@@ -1071,7 +933,7 @@ static void pass(struct hit *h, struct bp *b, bool *enabled, uint32_t *stop)
 		if ((s->probe->flags & CTL_PROBE_ONCE) && s->probe->hits)
 			continue;
 		fetch_all(h, s);
-		if (!predicate(h, preds_of(part), part->op->npred))
+		if (!predicate(h, part))
 			continue;
 		emit(h, s, part);
 		if (s->probe->flags & CTL_PROBE_STOP)

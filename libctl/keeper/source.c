@@ -479,7 +479,7 @@ int source_open(struct client *c)
 	c->source = src;
 	list_for_each(cv, &c->covers, by_client)
 		source_add(c, cv->proc);
-	for (k = 0; c->captures && k < CAP_TABLE; k++)
+	for (k = 0; c->captures && k < CTL_CAPTURES; k++)
 		if (c->captures[k] && (err = source_program(c, k)))
 			break;
 	source_select(c);

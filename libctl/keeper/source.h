@@ -17,7 +17,7 @@ int source_open(struct client *c);
 void source_close(struct client *c);
 /* c->record has changed. */
 void source_select(struct client *c);
-/* Its captures have changed: program k of CAP_TABLE. */
+/* Its captures have changed: program k of CTL_CAPTURES. */
 int source_program(struct client *c, unsigned k);
 void source_add(struct client *c, struct proc *p);
 void source_remove(struct client *c, struct proc *p);
