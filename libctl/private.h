@@ -111,11 +111,14 @@ struct ctl_procinfo {
 	char comm[16];
 	uint64_t start; /* field 22 of stat */
 	unsigned nlwp;
+	int cpu; /* where it runs, or ran last */
 	uint64_t sigpend, shdpend, sigblk, sigign, sigcgt;
 };
 int ctl_proc_info(pid_t pid, pid_t tid, struct ctl_procinfo *pi);
 /* The start time alone. */
 int ctl_proc_start(pid_t pid, uint64_t *start);
+/* The CPU that a thread runs on, or ran on last; -errno. */
+int ctl_proc_cpu(pid_t pid, pid_t tid);
 /* Threads of pid, in order; malloc'ed. Returns the number. */
 int ctl_proc_tids(pid_t pid, pid_t **tids);
 /* The call that a thread sleeps in, into s->{syscall,sysabi,sysarg}; -EBUSY

@@ -71,8 +71,9 @@ static int parse_stat(const char *s, struct ctl_procinfo *pi)
 	pi->comm[len] = '\0';
 	if (sscanf(close + 1,
 		   " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d"
-		   " %*d %*d %u %*d %llu",
-		   &pi->state, &ppid, &nlwp, &start) != 4)
+		   " %*d %*d %u %*d %llu %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+		   " %*s %*s %*s %*s %*s %*s %*s %d",
+		   &pi->state, &ppid, &nlwp, &start, &pi->cpu) != 5)
 		return -EIO;
 	pi->ppid = ppid;
 	pi->nlwp = nlwp;
@@ -139,21 +140,33 @@ int ctl_proc_info(pid_t pid, pid_t tid, struct ctl_procinfo *pi)
 	return 0;
 }
 
+/* From stat alone. */
+static int stat_info(pid_t pid, pid_t tid, struct ctl_procinfo *pi)
+{
+	char path[64], buf[1024];
+	ssize_t n;
+
+	task_path(path, sizeof(path), pid, tid, "stat");
+	n = slurp(path, buf, sizeof(buf));
+	return n < 0 ? n : parse_stat(buf, pi);
+}
+
 int ctl_proc_start(pid_t pid, uint64_t *start)
 {
 	struct ctl_procinfo p;
-	char path[64], buf[1024];
-	ssize_t n;
-	int r;
+	int r = stat_info(pid, 0, &p);
 
-	task_path(path, sizeof(path), pid, 0, "stat");
-	n = slurp(path, buf, sizeof(buf));
-	if (n < 0)
-		return n;
-	r = parse_stat(buf, &p);
 	if (r == 0)
 		*start = p.start;
 	return r;
+}
+
+int ctl_proc_cpu(pid_t pid, pid_t tid)
+{
+	struct ctl_procinfo p;
+	int r = stat_info(pid, tid, &p);
+
+	return r < 0 ? r : p.cpu;
 }
 
 static int compare_pid(const void *a, const void *b)

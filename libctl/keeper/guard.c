@@ -232,6 +232,7 @@ static int guard_start(void)
 	shared = s;
 	table = s->table;
 	/* No exit signal, and never waited for: it ends after us. */
+	follow_rest(); /* or it would be bound, too */
 	pid = syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, 0);
 	if (pid == 0)
 		guardian();

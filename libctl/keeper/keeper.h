@@ -14,6 +14,7 @@
  *   capture.c  capture programs
  *   status.c   struct ctl_status of what is held
  *   source.c   system calls recorded by BPF instead (bpf/)
+ *   follow.c   keeps the tracer on its tracee's CPU
  *   guard.c    the guardian: undoes what a killed keeper leaves behind
  *   probe.c    breakpoints at probe sites
  *
@@ -326,6 +327,12 @@ bool trace_idle(void);
 bool trace_single(void);
 /* A thread that became a zombie never stops: find those (see lwp.zombie). */
 void proc_find_zombies(struct proc *p);
+
+/* -- follow.c ------------------------------------------------------------ */
+/* A thread has stopped at a call or a probe: be where it is. */
+void follow_stop(struct lwp *l);
+/* Run anywhere: nothing is being traced, or a process is about to be made. */
+void follow_rest(void);
 
 /* -- repair.c ------------------------------------------------------------ */
 /* Before PTRACE_INTERRUPT: since when does it sleep? */

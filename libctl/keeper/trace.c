@@ -1389,9 +1389,12 @@ void trace_event(pid_t tid, int status)
 		return;
 	}
 	if (sig == (SIGTRAP | 0x80)) {
+		follow_stop(l);
 		on_syscall(l);
 		return;
 	}
+	if (sig == SIGTRAP)
+		follow_stop(l);
 	l->interrupted = false;
 	on_signal(l, sig);
 }
