@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,6 +43,7 @@
 struct source {
 	struct source_bpf *skel;
 	struct ring_buffer *ring;
+	struct src_program *programs; /* the map, SRC_PROGRAMS of them */
 	struct client *client;
 	uint64_t lost;  /* of skel's count, told to the client */
 	uint64_t next;  /* the next look, 0: asleep until woken */
@@ -393,21 +395,19 @@ void source_remove(struct client *c, struct proc *p)
 int source_program(struct client *c, unsigned k)
 {
 	const struct capture *cap = c->captures ? c->captures[k] : NULL;
-	struct src_program p = { 0 };
-	uint32_t key = k;
+	struct src_program *p = &c->source->programs[k];
 	unsigned i;
 
-	if (cap) {
-		p.nop = cap->nop;
-		memcpy(p.op, cap->op, sizeof(p.op));
-		for (i = 0; i < cap->nop; i++)
-			if (cap->op[i].limit >= SRC_DATA)
-				return -E2BIG;
-	}
-	return bpf_map_update_elem(bpf_map__fd(c->source->skel->maps.programs),
-				   &key, &p, BPF_ANY) < 0 ?
-		       -errno :
-		       0;
+	/* The target may be running it: never more operations than are there. */
+	__atomic_store_n(&p->nop, 0, __ATOMIC_RELEASE);
+	if (!cap)
+		return 0;
+	for (i = 0; i < cap->nop; i++)
+		if (cap->op[i].limit >= SRC_DATA)
+			return -E2BIG;
+	memcpy(p->op, cap->op, sizeof(p->op));
+	__atomic_store_n(&p->nop, cap->nop, __ATOMIC_RELEASE);
+	return 0;
 }
 
 void source_select(struct client *c)
@@ -420,6 +420,16 @@ void source_select(struct client *c)
 		s->bss->calls = c->record.calls;
 	else
 		memset(&s->bss->calls, 0, sizeof(s->bss->calls));
+}
+
+static void source_free(struct source *src)
+{
+	if (src->ring)
+		ring_buffer__free(src->ring);
+	if (src->programs)
+		munmap(src->programs, SRC_PROGRAMS * sizeof(*src->programs));
+	source_bpf__destroy(src->skel);
+	free(src);
 }
 
 void source_close(struct client *c)
@@ -435,9 +445,19 @@ void source_close(struct client *c)
 		list_for_each(l, &cv->proc->lwps, link)
 			held_free(held_of(l, c));
 	c->source = NULL;
-	ring_buffer__free(src->ring);
-	source_bpf__destroy(src->skel);
-	free(src);
+	source_free(src);
+}
+
+static int map_programs(struct source *src)
+{
+	void *p = mmap(NULL, SRC_PROGRAMS * sizeof(*src->programs),
+		       PROT_READ | PROT_WRITE, MAP_SHARED,
+		       bpf_map__fd(src->skel->maps.programs), 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	src->programs = p;
+	return 0;
 }
 
 int source_open(struct client *c)
@@ -462,6 +482,8 @@ int source_open(struct client *c)
 		goto fail;
 	}
 	err = source_bpf__load(src->skel);
+	if (!err)
+		err = map_programs(src);
 	if (err)
 		goto fail;
 	src->ring = ring_buffer__new(bpf_map__fd(src->skel->maps.ring),
@@ -490,10 +512,7 @@ int source_open(struct client *c)
 	c->source = NULL;
 fail:
 	klog("bpf: not used: %s", strerror(-err));
-	if (src->ring)
-		ring_buffer__free(src->ring);
-	source_bpf__destroy(src->skel);
-	free(src);
+	source_free(src);
 	return err;
 }
 #endif

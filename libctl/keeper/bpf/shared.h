@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* shared.h - what the BPF programs and the keeper (bpf.c) share. */
+/* shared.h - what the BPF programs and the keeper (source.c) share. */
 #ifndef CTL_BPF_SHARED_H
 #define CTL_BPF_SHARED_H
 
-#define SRC_RING_BYTES (32U << 20)
+#define SRC_RING_BYTES (16U << 20)
 #define SRC_PROGRAMS (2 * CTL_SYSSET_BITS) /* native, then compat */
 #define SRC_DATA 8192U /* captures of one record; a power of two */
 #define SRC_VECTOR 64  /* strings of a vector */
@@ -22,6 +22,8 @@ struct src_slot {
 	__u32 used, ncap;
 	__u32 retry; /* operations that have to be tried again at exit */
 	__u32 limit; /* of the operation being carried out */
+	__u32 at_exit; /* which end of the call it is */
+	__u32 pad;
 	__u64 arg[8]; /* 6, in a form that the verifier can index */
 	struct ctl_rec_syscall rec;
 	__u8 data[2 * SRC_DATA];

@@ -13,29 +13,22 @@
  * it is tried again at exit, when the call itself has brought it in
  * (CTL_CAPF_LATE).
  *
- * There is one instance of this for each handle that records (bpf.c).
+ * There is one instance of this for each handle that records (source.c).  It is
+ * loaded while somebody waits, so it has to be small for the verifier (what
+ * captures is one program, to which the two others jump) and asks for nothing
+ * of the kernel's BTF, which takes 10 ms to read.
  */
 #include <linux/bpf.h>
 #include <linux/types.h>
 #include <stdbool.h>
 
 #include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
 
 #include <dtrace_ctl.h>
 
 #include "shared.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-/* What is used of the kernel's types; offsets come from its BTF (CO-RE). */
-struct thread_info {
-	__u32 status;
-} __attribute__((preserve_access_index));
-struct task_struct {
-	struct thread_info thread_info;
-} __attribute__((preserve_access_index));
-#define TS_COMPAT 2
 
 /* uapi: struct pt_regs of x86-64 is what the tracepoint points to. */
 struct regs {
@@ -70,6 +63,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SRC_PROGRAMS);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct src_program);
 } programs SEC(".maps");
@@ -101,11 +95,20 @@ static bool selected(int abi, __u32 nr)
 		       (n % 64) & 1;
 }
 
-static int abi_of_task(__u64 nr)
+/*
+ * By which way it came.  SYSCALL leaves the address behind it and the flags in
+ * rcx and r11 (not with FRED, hence the last look); a 32-bit process has another
+ * code segment; int $0x80 can be made by any.
+ */
+static int abi_of(const struct regs *g, __u64 nr)
 {
-	struct task_struct *t = (void *)bpf_get_current_task();
+	__u16 insn = 0;
 
-	if (BPF_CORE_READ(t, thread_info.status) & TS_COMPAT)
+	if (g->cs == 0x23)
+		return CTL_ABI_COMPAT;
+	if ((g->cx != g->ip || g->r11 != g->flags) &&
+	    bpf_probe_read_user(&insn, 2, (void *)(g->ip - 2)) == 0 &&
+	    insn == 0x80cd)
 		return CTL_ABI_COMPAT;
 	return nr & 0x40000000 ? CTL_ABI_X32 : CTL_ABI_NATIVE;
 }
@@ -549,25 +552,6 @@ __attribute__((noinline)) int run_one(__u32 tid, __u32 k, __u32 i,
 	return 0;
 }
 
-static void run_program(struct src_slot *s, __u32 tid, bool at_exit)
-{
-	__u32 k = (s->rec.abi == CTL_ABI_COMPAT ? CTL_SYSSET_BITS : 0) +
-		  s->rec.nr;
-	const struct src_program *p;
-	__u32 i;
-
-	if (s->rec.nr >= CTL_SYSSET_BITS)
-		return;
-	p = bpf_map_lookup_elem(&programs, &k);
-	if (!p)
-		return;
-	for (i = 0; i < CTL_CAP_OPS; i++) {
-		if (i >= p->nop)
-			return;
-		run_one(tid, k, i, at_exit);
-	}
-}
-
 /* -- the programs --------------------------------------------------------- */
 
 static struct src_slot *slot_of(__u32 tid)
@@ -587,7 +571,7 @@ static struct src_slot *slot_of(__u32 tid)
 static void begin(struct src_slot *s, __u64 id, __u32 nr, int abi,
 		  const struct regs *g, __u32 flags)
 {
-	s->used = s->ncap = s->retry = 0;
+	s->used = s->ncap = s->retry = s->at_exit = 0;
 	s->rec.h.flags = flags;
 	s->rec.h.pid = id >> 32;
 	s->rec.h.tid = id;
@@ -599,18 +583,71 @@ static void begin(struct src_slot *s, __u64 id, __u32 nr, int abi,
 	s->rec.elapsed = 0;
 }
 
+/* All of the entry or the exit that is left when its captures are made. */
+static void finish(struct src_slot *s)
+{
+	if (s->at_exit) {
+		emit(s, CTL_REC_SYSCALL);
+		return;
+	}
+	if (want_entry)
+		emit(s, CTL_REC_SYSENTRY);
+	if (s->rec.abi == CTL_ABI_COMPAT ?
+		    s->rec.nr == 1 || s->rec.nr == 252 :
+		    s->rec.nr == 60 || s->rec.nr == 231) {
+		/* exit, exit_group */
+		s->rec.h.flags |= CTL_RECF_NORETURN;
+		if (want_exit)
+			emit(s, CTL_REC_SYSCALL);
+		return;
+	}
+	s->active = 1;
+}
+
+static bool program_of(const struct src_slot *s, __u32 *k)
+{
+	const struct src_program *p;
+
+	if (s->rec.nr >= CTL_SYSSET_BITS)
+		return false;
+	*k = (s->rec.abi == CTL_ABI_COMPAT ? CTL_SYSSET_BITS : 0) + s->rec.nr;
+	p = bpf_map_lookup_elem(&programs, k);
+	return p && p->nop;
+}
+
+SEC("raw_tp")
+int capture(void *ctx)
+{
+	__u32 tid = bpf_get_current_pid_tgid(), k, i;
+	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
+
+	if (!s)
+		return 0;
+	if (program_of(s, &k))
+		for (i = 0; i < CTL_CAP_OPS; i++)
+			run_one(tid, k, i, s->at_exit);
+	finish(s);
+	return 0;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, int(void *));
+} jumps SEC(".maps") = { .values = { (void *)&capture } };
+
 SEC("raw_tp/sys_enter")
 int enter(struct bpf_raw_tracepoint_args *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	__u32 tgid = id >> 32, nr = ctx->args[1];
+	__u32 tgid = id >> 32, nr = ctx->args[1], k;
 	struct src_slot *s;
 	struct regs g;
 	int abi;
 
 	if (!bpf_map_lookup_elem(&tasks, &tgid))
 		return 0;
-	abi = abi_of_task(nr);
 	s = slot_of(id);
 	if (!s) {
 		__sync_fetch_and_add(&lost, 1);
@@ -618,23 +655,15 @@ int enter(struct bpf_raw_tracepoint_args *ctx)
 	}
 	s->active = 0;
 	s->seen = 1;
-	if (!selected(abi, nr))
-		return 0;
 	if (bpf_probe_read_kernel(&g, sizeof(g), (void *)ctx->args[0]) < 0)
 		return 0;
-	begin(s, id, nr, abi, &g, 0);
-	run_program(s, id, false);
-	if (want_entry)
-		emit(s, CTL_REC_SYSENTRY);
-	if (abi == CTL_ABI_COMPAT ? nr == 1 || nr == 252 :
-				    nr == 60 || nr == 231) {
-		/* exit, exit_group */
-		s->rec.h.flags |= CTL_RECF_NORETURN;
-		if (want_exit)
-			emit(s, CTL_REC_SYSCALL);
+	abi = abi_of(&g, nr);
+	if (!selected(abi, nr))
 		return 0;
-	}
-	s->active = 1;
+	begin(s, id, nr, abi, &g, 0);
+	if (program_of(s, &k))
+		bpf_tail_call(ctx, &jumps, 0);
+	finish(s);
 	return 0;
 }
 
@@ -652,6 +681,7 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 	__u32 tgid = id >> 32, tid = id;
 	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
 	struct regs g;
+	__u32 k;
 	int abi;
 
 	if (!s || !s->seen) {
@@ -661,7 +691,7 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 		if (bpf_probe_read_kernel(&g, sizeof(g),
 					  (void *)ctx->args[0]) < 0)
 			return 0;
-		abi = abi_of_task(g.orig_ax);
+		abi = abi_of(&g, g.orig_ax);
 		if ((__s64)g.orig_ax < 0 ||
 		    (makes_tasks(abi, g.orig_ax) && !ctx->args[1]) ||
 		    !selected(abi, g.orig_ax))
@@ -680,7 +710,9 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	s->rec.ret = ctx->args[1];
 	s->rec.elapsed = bpf_ktime_get_ns() - s->rec.h.time;
-	run_program(s, tid, true);
-	emit(s, CTL_REC_SYSCALL);
+	s->at_exit = 1;
+	if (program_of(s, &k))
+		bpf_tail_call(ctx, &jumps, 0);
+	finish(s);
 	return 0;
 }
