@@ -8,11 +8,14 @@
  * no call under repair.
  *
  * The wait.  ptrace wants one thread to wait in wait4(2), sockets want one to
- * wait in epoll; nothing waits for both.  So a second thread waits for the
- * descriptors.  When one is ready it sets io_ready and interrupts the tracer's
- * wait4() by a signal, again every millisecond until it is heard, since the
- * signal may fall just before the wait.  The hot path, a traced system call,
- * pays one load for this.
+ * wait in poll(2); nothing waits for both.  There are two ways out, and each is
+ * taken where it is cheap.  As a rule the tracer polls, and hears of a stop by
+ * SIGCHLD.  When stops come one after the other, as from a traced program, that
+ * is a signal too many for each, and the tracer waits in wait4() instead, while
+ * a second thread, the watcher, polls.  When a descriptor is ready the watcher
+ * sets io_ready and interrupts wait4() by a signal, again every millisecond
+ * until it is heard, since the signal may fall just before the wait.  The hot
+ * path, a traced system call, pays one load for this.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,10 +45,13 @@ char socket_path[108];
 static int listen_fd = -1, timer_fd = -1;
 static uint64_t timer_at; /* what timer_fd is set to, 0: off */
 static atomic_bool io_ready, tracer_waits;
+static unsigned streak; /* stops since a descriptor was ready */
+static bool watching;	/* under io_lock: the watcher is to poll */
+static sigset_t poll_mask; /* lets SIGCHLD in */
 static volatile sig_atomic_t quit;
 static pthread_t tracer;
 static pthread_mutex_t io_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t io_done;
+static pthread_cond_t io_done, watch_wanted = PTHREAD_COND_INITIALIZER;
 
 uint64_t now_ns(void)
 {
@@ -76,21 +82,27 @@ static void on_kick(int sig)
 	(void)sig;
 }
 
+/* The timer ends a wait that is about to begin. */
 static void on_quit(int sig)
 {
+	struct itimerspec now = { .it_value.tv_nsec = 1 };
+	int err = errno;
+
 	(void)sig;
 	quit = 1;
+	timerfd_settime(timer_fd, 0, &now, NULL);
+	errno = err;
 }
 
 /* -- the thread that watches the descriptors ------------------------------ */
 
-/* Until a descriptor is ready.  By poll(2): epoll_wait(2) would take away the
- * events that are told only once (EPOLLET). */
-static bool io_wait(void)
+/* Until a descriptor is ready, or a signal comes.  By poll(2): epoll_wait(2)
+ * would take away the events that are told only once (EPOLLET). */
+static bool io_wait(const sigset_t *mask)
 {
 	struct pollfd p = { .fd = epoll_fd, .events = POLLIN };
 
-	return poll(&p, 1, -1) == 1;
+	return ppoll(&p, 1, NULL, mask) == 1;
 }
 
 static void *watch(void *arg)
@@ -99,11 +111,15 @@ static void *watch(void *arg)
 
 	(void)arg;
 	for (;;) {
-		if (!io_wait())
+		pthread_mutex_lock(&io_lock);
+		while (!watching)
+			pthread_cond_wait(&watch_wanted, &io_lock);
+		pthread_mutex_unlock(&io_lock);
+		if (!io_wait(NULL))
 			continue;
 		pthread_mutex_lock(&io_lock);
-		atomic_store(&io_ready, true);
-		while (atomic_load(&io_ready)) {
+		atomic_store(&io_ready, watching);
+		while (watching && atomic_load(&io_ready)) {
 			if (atomic_load(&tracer_waits))
 				pthread_kill(tracer, SIGUSR1);
 			clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -117,6 +133,19 @@ static void *watch(void *arg)
 		pthread_mutex_unlock(&io_lock);
 	}
 	return NULL;
+}
+
+static void set_watching(bool on)
+{
+	pthread_mutex_lock(&io_lock);
+	if (on && !watching)
+		pthread_cond_signal(&watch_wanted);
+	watching = on;
+	if (!on) {
+		atomic_store(&io_ready, false);
+		pthread_cond_signal(&io_done);
+	}
+	pthread_mutex_unlock(&io_lock);
 }
 
 static void handle_io(void)
@@ -149,14 +178,6 @@ static void handle_io(void)
 	clients_reap();
 }
 
-static void ack_io(void)
-{
-	pthread_mutex_lock(&io_lock);
-	atomic_store(&io_ready, false);
-	pthread_cond_signal(&io_done);
-	pthread_mutex_unlock(&io_lock);
-}
-
 /* -- the loop ------------------------------------------------------------- */
 
 /* A burst is taken whole before any of it is handled: wait4() reports the
@@ -164,26 +185,41 @@ static void ack_io(void)
  * others. */
 #define BURST 512
 
+/* So many stops in a row, and the next ones are waited for in wait4(). */
+#define HOT 16U
+
+/* The first of the events to be taken; 0: there is none. */
+static pid_t first_event(int *status)
+{
+	pid_t tid;
+
+	if (streak < HOT) {
+		tid = wait4(-1, status, __WALL | WNOHANG, NULL);
+		if (tid <= 0 && !quit && io_wait(&poll_mask))
+			atomic_store(&io_ready, true);
+		return tid < 0 ? 0 : tid;
+	}
+	if (streak == HOT)
+		set_watching(true);
+	atomic_store(&tracer_waits, true);
+	tid = wait4(-1, status,
+		    __WALL | (atomic_load(&io_ready) || quit ? WNOHANG : 0),
+		    NULL);
+	atomic_store(&tracer_waits, false);
+	if (tid < 0 && errno == ECHILD)
+		atomic_store(&io_ready, true); /* only those matter now */
+	return tid < 0 ? 0 : tid;
+}
+
 static void take_events(void)
 {
 	static struct {
 		pid_t tid;
 		int status;
 	} ev[BURST];
-	int n = 0, i, status, flags = __WALL;
-	pid_t tid;
+	int n = 0, i, status;
+	pid_t tid = first_event(&status);
 
-	atomic_store(&tracer_waits, true);
-	if (atomic_load(&io_ready) || quit)
-		flags |= WNOHANG;
-	tid = wait4(-1, &status, flags, NULL);
-	atomic_store(&tracer_waits, false);
-	if (tid < 0 && errno == ECHILD) {
-		/* No tracee at all: only descriptors matter. */
-		io_wait();
-		handle_io();
-		return;
-	}
 	while (tid > 0) {
 		ev[n].tid = tid;
 		ev[n++].status = status;
@@ -194,6 +230,8 @@ static void take_events(void)
 	}
 	for (i = 0; i < n; i++)
 		trace_event(ev[i].tid, ev[i].status);
+	if (n)
+		streak++;
 }
 
 static bool finished(void)
@@ -224,8 +262,9 @@ static void serve(void)
 		trace_collect();
 		take_events();
 		if (atomic_load(&io_ready)) {
+			set_watching(false);
+			streak = 0;
 			handle_io();
-			ack_io();
 		}
 		clients_dispatch();
 	}
@@ -287,11 +326,12 @@ static int set_up(void)
 {
 	struct sigaction sa = { .sa_handler = on_kick };
 	pthread_condattr_t ca;
-	sigset_t all, old;
+	sigset_t all, chld;
 	pthread_t t;
 	int err;
 
 	sigaction(SIGUSR1, &sa, NULL);
+	sigaction(SIGCHLD, &sa, NULL);
 	sa.sa_handler = on_quit;
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
@@ -308,11 +348,14 @@ static int set_up(void)
 	pthread_condattr_init(&ca);
 	pthread_condattr_setclock(&ca, CLOCK_MONOTONIC);
 	pthread_cond_init(&io_done, &ca);
-	/* Signals are the tracer's. */
+	/* Signals are the tracer's, SIGCHLD where it polls. */
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_sigmask(SIG_SETMASK, &all, &poll_mask);
 	err = pthread_create(&t, NULL, watch, NULL);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	sigdelset(&poll_mask, SIGCHLD);
+	chld = poll_mask;
+	sigaddset(&chld, SIGCHLD);
+	pthread_sigmask(SIG_SETMASK, &chld, NULL);
 	return err ? ctl_failno(-err) : 0;
 }
 
