@@ -349,6 +349,7 @@ struct ctl_probe_options {
 	uint32_t id, flags, strlimit;
 	const struct ctl_pred *pred;
 	unsigned npred;
+	uint32_t stack; /* bytes of the user stack with each hit, 0: none    */
 };
 int ctl_probe_enable(struct ctl *h, const struct ctl_usdt_probe *p,
 		     const struct ctl_probe_options *o);
@@ -379,6 +380,55 @@ int ctl_probe_cap_next(const struct ctl_rec_probe *rec,
 /* How to get an argument, as the server wants it.  Since: 0.1 */
 void ctl_usdt_fetch(const struct ctl_usdt_probe *p,
 		    const struct ctl_usdt_arg *a, struct ctl_fetch *f);
+
+/* -- user stacks (unwind.c) ------------------------------------------------ */
+
+/*
+ * How a thread came to where a record was made.  The server copies registers
+ * and the end of the stack into the record (ctl_capture_upload(), or
+ * ctl_probe_options.stack); here these become frames, behind the target's
+ * back.  Symbols come from the files that the process has mapped, and from
+ * their debug files.
+ *
+ * An unwinder remembers what processes have mapped, so that records which are
+ * read after the exit find it: show it every record, in order.  Calls with one
+ * unwinder come from one thread at a time.
+ */
+struct ctl_unwinder;
+
+struct ctl_frame {
+	uint64_t address;   /* the instruction, or where a call returns to   */
+	const char *object; /* path of the file; "[vdso]"; NULL: in none     */
+	uint64_t linked;    /* address in that file, as addr2line(1) wants it */
+	const char *symbol; /* NULL: none is known                           */
+	uint64_t offset;    /* from the symbol                               */
+	const char *file;   /* source file, or NULL                          */
+	unsigned line;
+};
+#define CTL_STACK_CUT 1    /* there are more: outside what was copied, or more
+			      than CTL_STACK_FRAMES                          */
+#define CTL_STACK_BROKEN 2 /* there may be more: the way there is unknown    */
+#define CTL_STACK_FRAMES 256
+struct ctl_stack {
+	unsigned n, flags; /* CTL_STACK_*                                    */
+	const struct ctl_frame *frame; /* inner to outer                     */
+};
+
+/* -ENOSYS: libdw, which does the work, is not installed.  Since: 0.1 */
+int ctl_unwinder_new(struct ctl_unwinder **u);
+void ctl_unwinder_free(struct ctl_unwinder *u);
+/*
+ * Look at what pid has mapped now.  To be called while it is alive; when it is
+ * stopped by us, nothing that it mapped is missed.  -ENOENT.  Since: 0.1
+ */
+int ctl_unwinder_process(struct ctl_unwinder *u, pid_t pid);
+/*
+ * The stack of a record; and what FORK, EXEC and EXIT mean for what is
+ * remembered.  Returns 1 with *st, valid until the next call with u; 0: the
+ * record has none; -ENOMEM.  Since: 0.1
+ */
+int ctl_unwind(struct ctl_unwinder *u, const struct ctl_rec *rec,
+	       struct ctl_stack *st);
 
 /* -- names (one table each; names.c, syscall.c) --------------------------- */
 
@@ -484,10 +534,11 @@ void ctl_decode(struct ctl_decoder *d, const struct ctl_rec_syscall *rec,
 /*
  * Give the handle's ring the capture programs of the calls in set, made from
  * the table: at most string bytes of a string and data bytes of a buffer
- * (under 8192, or tracing gets slow); paths are captured whole.  Since: 0.1
+ * (under 8192, or tracing gets slow); paths are captured whole.  stack: bytes
+ * of the user stack at entry, for ctl_unwind(); 0: none.  Since: 0.1
  */
 int ctl_capture_upload(struct ctl *h, const struct ctl_sysset *set,
-		       size_t string, size_t data);
+		       size_t string, size_t data, size_t stack);
 
 #ifdef __cplusplus
 }

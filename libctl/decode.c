@@ -97,7 +97,8 @@ static void find_caps(struct ctl_decoder *d)
 
 	d->ncap = 0;
 	while (d->ncap < MAX_CAPS && ctl_cap_next(d->rec, &cap) == 1)
-		d->cap[d->ncap++] = cap;
+		if (cap->op != CTL_CAP_STACK) /* of no argument */
+			d->cap[d->ncap++] = cap;
 }
 
 static bool capture(const struct ctl_decoder *d, unsigned arg, unsigned when,

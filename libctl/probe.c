@@ -206,6 +206,7 @@ static int enable_some(struct ctl *h, const struct ctl_usdt_probe *p,
 	op->flags = o->flags | (*first ? CTL_PROBE_MORE : 0);
 	op->semaphore = p->has_semaphore && !*first ? p->semaphore : 0;
 	op->strlimit = o->strlimit;
+	op->stack = o->stack;
 	if (!add_label(&b, p, &op->label_len)) {
 		r = ctl_fail(-EINVAL, "too long a name");
 	} else {

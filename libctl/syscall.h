@@ -152,7 +152,7 @@ const struct ctl_call *ctl_call_of(int abi, unsigned nr);
 unsigned ctl_call_nargs(const struct ctl_call *call);
 /* syscall_capture.c: the capture program of a call; returns its length. */
 int ctl_capture_compile(int abi, unsigned nr, size_t string, size_t data,
-			struct ctl_capop op[CTL_CAP_OPS]);
+			size_t stack, struct ctl_capop op[CTL_CAP_OPS]);
 /* The layout that a structure has in abi, or NULL. */
 const struct ctl_struct *ctl_struct_of(const struct ctl_struct *st, int abi);
 /* The name of a value of an enumeration, or NULL. */

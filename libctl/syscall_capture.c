@@ -171,22 +171,22 @@ static void add_arg(struct program *p, const struct ctl_arg *a, unsigned i,
 }
 
 int ctl_capture_compile(int abi, unsigned nr, size_t string, size_t data,
-			struct ctl_capop op[CTL_CAP_OPS])
+			size_t stack, struct ctl_capop op[CTL_CAP_OPS])
 {
 	const struct ctl_call *call = ctl_call_of(abi, nr);
 	struct program p = { .n = 0 };
 	unsigned i;
 
-	if (!call)
-		return 0;
-	for (i = 0; i < ctl_call_nargs(call); i++)
+	/* Of calls without a row, too; and first, it has room then. */
+	op_add(&p, CTL_CAP_STACK, 0, CTL_AT_ENTRY, stack);
+	for (i = 0; call && i < ctl_call_nargs(call); i++)
 		add_arg(&p, &call->arg[i], i, abi, string, data);
 	memcpy(op, p.op, p.n * sizeof(p.op[0]));
 	return p.n;
 }
 
 CTL_EXPORT int ctl_capture_upload(struct ctl *h, const struct ctl_sysset *set,
-				  size_t string, size_t data)
+				  size_t string, size_t data, size_t stack)
 {
 	unsigned char buf[BATCH_BYTES];
 	struct {
@@ -202,7 +202,8 @@ CTL_EXPORT int ctl_capture_upload(struct ctl *h, const struct ctl_sysset *set,
 		for (nr = 0; nr < CTL_SYSSET_BITS; nr++) {
 			if (!ctl_sysset_has(set, abi, nr))
 				continue;
-			n = ctl_capture_compile(abi, nr, string, data, m.op);
+			n = ctl_capture_compile(abi, nr, string, data,
+						stack, m.op);
 			if (!n)
 				continue;
 			m.c = (struct ctl_capture){ .nr = nr, .abi = abi,

@@ -49,7 +49,8 @@ int values_capture(const struct options *opt, struct ctl *h)
 		data = 0;
 	if (!fdset_empty(&opt->read_fds) || !fdset_empty(&opt->write_fds))
 		data = CTL_CAP_LIMIT;
-	return ctl_capture_upload(h, &opt->calls, opt->string_limit, data);
+	return ctl_capture_upload(h, &opt->calls, opt->string_limit, data,
+				  0);
 }
 
 const struct ctl_decoded *values_of(struct values *v,

@@ -40,9 +40,10 @@ const char *pusdt_hit_string(const struct ctl_rec_probe *r,
 	const char *s;
 
 	while (ctl_probe_cap_next(r, &cap) == 1)
-		if (cap->arg == i)
+		if (cap->op == CTL_CAP_STR && cap->arg == i)
 			break;
-	if (!cap || cap->arg != i || (cap->flags & CTL_CAPF_FAULT))
+	if (!cap || cap->op != CTL_CAP_STR || cap->arg != i ||
+	    (cap->flags & CTL_CAPF_FAULT))
 		return NULL;
 	s = (const char *)(cap + 1);
 	*len = strnlen(s, cap->len);

@@ -133,6 +133,23 @@ void capture_string(struct proc *p, uint64_t addr, unsigned char *to,
 	take_string(&s, addr, limit);
 }
 
+void capture_stack(struct proc *p, const struct ctl_regs *regs, size_t limit,
+		   unsigned char *to, size_t room, struct ctl_cap *cap)
+{
+	struct sink s = { p, to + sizeof(*regs), room, cap };
+
+	cap->len = cap->flags = 0;
+	if (room < sizeof(*regs)) {
+		cap->flags = CTL_CAPF_CUT;
+		return;
+	}
+	memcpy(to, regs, sizeof(*regs));
+	cap->len = sizeof(*regs);
+	s.room -= sizeof(*regs);
+	/* Where the stack ends, memory does: CTL_CAPF_FAULT there. */
+	take(&s, regs->rsp, limit);
+}
+
 static size_t pointer_size(const struct lwp *l)
 {
 	return l->abi == CTL_ABI_COMPAT ? 4 : 8;
@@ -279,9 +296,17 @@ static void run_op(struct sink *s, struct lwp *l, const struct ctl_capop *op,
 	uint64_t done = op->when == CTL_AT_EXIT && ret >= 0 ? (uint64_t)ret :
 							      UINT64_MAX;
 	unsigned unit = op->unit ? op->unit : 1;
+	struct ctl_regs regs;
 	uint32_t n32;
 
 	switch (op->op) {
+	case CTL_CAP_STACK:
+		if (lwp_getregs(l, &regs) < 0)
+			s->cap->flags |= CTL_CAPF_FAULT;
+		else
+			capture_stack(s->p, &regs, op->limit, s->at, s->room,
+				      s->cap);
+		return;
 	case CTL_CAP_STR:
 		take_string(s, addr, op->limit);
 		return;
@@ -353,7 +378,7 @@ void capture_run(struct lwp *l, struct draft *d, int when, int64_t ret)
 		if (when == CTL_AT_EXIT && ret < 0 &&
 		    !(op->flags & CTL_CAPOP_ONERR))
 			continue;
-		if (!l->arg[op->arg] ||
+		if ((!l->arg[op->arg] && op->op != CTL_CAP_STACK) ||
 		    d->len + sizeof(struct ctl_cap) > CTL_REC_BYTES)
 			continue;
 		s.p = l->proc;

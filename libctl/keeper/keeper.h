@@ -400,6 +400,9 @@ void capture_run(struct lwp *l, struct draft *d, int when, int64_t ret);
 /* The string at addr, at most limit bytes of it; fills cap's len and flags. */
 void capture_string(struct proc *p, uint64_t addr, unsigned char *to,
 		    size_t limit, struct ctl_cap *cap);
+/* The same of CTL_CAP_STACK: limit bytes of stack, at most room in all. */
+void capture_stack(struct proc *p, const struct ctl_regs *regs, size_t limit,
+		   unsigned char *to, size_t room, struct ctl_cap *cap);
 
 /* -- probe.c -------------------------------------------------------------- */
 /* PCPROBE, PCUNPROBE */

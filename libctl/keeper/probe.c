@@ -380,12 +380,12 @@ static int part_parse(struct part *part, size_t len)
 		return -ENOMEM;
 	site = ctl_probe_first(op);
 	for (uint32_t i = 0; i < op->nsites; i++, site = ctl_site_next(site)) {
-		/* Not here yet: functions, stacks. */
+		/* Not here yet: functions. */
 		if (site->kind > CTL_SITE_ENABLED)
 			return -EOPNOTSUPP;
 		part->sites[i].s = site;
 	}
-	return op->stack || op->flags & CTL_PROBE_RETURN ? -EOPNOTSUPP : 0;
+	return op->flags & CTL_PROBE_RETURN ? -EOPNOTSUPP : 0;
 }
 
 static int part_insert(struct probes *t, struct probe *q, struct part *part)
@@ -867,6 +867,18 @@ static unsigned add_string(struct proc *p, unsigned at, unsigned arg,
 	return at + sizeof(*cap) + cap->len + -cap->len % 8;
 }
 
+static unsigned add_stack(const struct hit *h, unsigned at, size_t limit)
+{
+	struct ctl_cap *cap = (void *)(record_buf + at);
+	unsigned char *to = record_buf + at + sizeof(*cap);
+
+	*cap = (struct ctl_cap){ .op = CTL_CAP_STACK };
+	capture_stack(h->l->proc, &h->regs, limit, to,
+		      sizeof(record_buf) - 8 - at - sizeof(*cap), cap);
+	memset(to + cap->len, 0, -cap->len % 8);
+	return at + sizeof(*cap) + cap->len + -cap->len % 8;
+}
+
 static void emit(const struct hit *h, const struct site *s,
 		 const struct part *part)
 {
@@ -886,6 +898,10 @@ static void emit(const struct hit *h, const struct site *s,
 			continue;
 		at = add_string(h->l->proc, at, i, h->arg[i],
 				part->op->strlimit);
+		r->ncap++;
+	}
+	if (part->op->stack && at + 64 <= sizeof(record_buf)) {
+		at = add_stack(h, at, part->op->stack);
 		r->ncap++;
 	}
 	q->hits++;

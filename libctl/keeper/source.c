@@ -402,8 +402,10 @@ int source_program(struct client *c, unsigned k)
 	__atomic_store_n(&p->nop, 0, __ATOMIC_RELEASE);
 	if (!cap)
 		return 0;
+	/* Stacks are larger than a record of ours may be. */
 	for (i = 0; i < cap->nop; i++)
-		if (cap->op[i].limit >= SRC_DATA)
+		if (cap->op[i].limit >= SRC_DATA ||
+		    cap->op[i].op == CTL_CAP_STACK)
 			return -E2BIG;
 	memcpy(p->op, cap->op, sizeof(p->op));
 	__atomic_store_n(&p->nop, cap->nop, __ATOMIC_RELEASE);

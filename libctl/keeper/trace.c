@@ -1018,6 +1018,13 @@ static void on_exec(struct lwp *l)
 	settle(l);
 }
 
+/* exit, exit_group */
+static bool is_exit(int abi, unsigned nr)
+{
+	return abi == CTL_ABI_COMPAT ? nr == 1 || nr == 252 :
+				       nr == 60 || nr == 231;
+}
+
 /* -- death ---------------------------------------------------------------- */
 
 static void on_death(struct lwp *l, int status)
@@ -1025,8 +1032,11 @@ static void on_death(struct lwp *l, int status)
 	struct proc *p = l->proc;
 	bool last = p->nlwp == 1;
 
+	/* One that was held at its entry to exit was not recorded then. */
 	if (l->insys && !l->hidden)
-		record_exit(l, 0, CTL_RECF_UNFINISHED);
+		record_exit(l, 0, WIFEXITED(status) && is_exit(l->abi, l->nr) ?
+					  CTL_RECF_NORETURN :
+					  CTL_RECF_UNFINISHED);
 	record_death(l, status, last);
 	lwp_free(l);
 	if (last) {
@@ -1174,9 +1184,8 @@ static void on_entry(struct lwp *l, const struct __ptrace_syscall_info *si)
 		hold(l, PR_SYSENTRY, nr);
 		return;
 	}
-	if (abi == CTL_ABI_COMPAT ? nr == 1 || nr == 252 :
-				    nr == 60 || nr == 231) {
-		/* exit, exit_group: there is no other moment to tell. */
+	if (is_exit(abi, nr)) {
+		/* There is no other moment to tell. */
 		record_exit(l, 0, CTL_RECF_NORETURN);
 		l->insys = false;
 	}

@@ -1,0 +1,948 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * unwind.c - user stacks, unwound from what a record holds.
+ *
+ * The server does no more at an event than copy the registers and the end of
+ * the stack; the target goes on at once.  The rest happens here, later, in the
+ * command's own process: from the registers and the unwind tables (.eh_frame)
+ * of the file that the program counter lies in follows where the return address
+ * was saved, the copy has it, and so on outwards.  elfutils' libdw does that
+ * for us, given three things: the registers, a function that reads the target's
+ * memory, and which file is mapped where.
+ *
+ * Memory is the copy and nothing else.  What lies on the stack now, or lay there
+ * a moment after, is not what lay there then: a stack that was copied too
+ * shortly ends early, and says so, rather than continue with other frames.
+ *
+ * Mappings are read from /proc/PID/maps and outlive the process: its records
+ * may be read when it has gone.  An image is what one process has mapped; it
+ * grows when an address turns up that lies in nothing known, is shared with
+ * forked children, and is replaced by a new one at exec or when something else
+ * lies where something lay before.  The files are opened, and their ELF headers
+ * read, as soon as they are seen.
+ *
+ * libdw is found at run time: most commands have no use for it, and it exports
+ * functions of the same names as libdwarf, which dwarf.c uses: with
+ * RTLD_DEEPBIND and RTLD_LOCAL neither gets to see the other's.
+ */
+#include <dlfcn.h>
+#include <elfutils/libdwfl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "maps.h"
+
+/* ----------------------------------------------------------------- libdw -- */
+
+#define LIBDW_FUNCTIONS(F)              \
+	F(dwfl_begin)                   \
+	F(dwfl_end)                     \
+	F(dwfl_report_begin_add)        \
+	F(dwfl_report_module)           \
+	F(dwfl_report_end)              \
+	F(dwfl_module_info)             \
+	F(dwfl_module_getelf)           \
+	F(dwfl_attach_state)            \
+	F(dwfl_getthread_frames)        \
+	F(dwfl_thread_state_registers)  \
+	F(dwfl_frame_pc)                \
+	F(dwfl_addrmodule)              \
+	F(dwfl_module_addrinfo)         \
+	F(dwfl_module_getsrc)           \
+	F(dwfl_lineinfo)                \
+	F(dwfl_standard_find_debuginfo) \
+	F(dwfl_errno)                   \
+	F(dwfl_errmsg)
+
+static struct {
+#define F(name) __typeof__(name) *name;
+	LIBDW_FUNCTIONS(F)
+#undef F
+	char problem[256]; /* "" when it is there */
+} dw;
+
+/* A sanitizer has to see every allocation, and with it libdwarf is static. */
+#if defined(__SANITIZE_ADDRESS__)
+#define DEEPBIND 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DEEPBIND 0
+#endif
+#endif
+#ifndef DEEPBIND
+#define DEEPBIND RTLD_DEEPBIND
+#endif
+
+static int find_elf(Dwfl_Module *mod, void **userdata, const char *name,
+		    Dwarf_Addr base, char **file_name, Elf **elf);
+
+static Dwfl_Callbacks module_callbacks = { .find_elf = find_elf };
+
+static void load_libdw(void)
+{
+	void *lib = dlopen("libdw.so.1", RTLD_NOW | RTLD_LOCAL | DEEPBIND);
+	const char *why;
+
+	if (!lib)
+		goto fail;
+#define F(name)                                                   \
+	dw.name = (__typeof__(name) *)(uintptr_t)dlsym(lib, #name); \
+	if (!dw.name)                                             \
+		goto fail;
+	LIBDW_FUNCTIONS(F)
+#undef F
+	module_callbacks.find_debuginfo = dw.dwfl_standard_find_debuginfo;
+	return;
+fail:
+	why = dlerror();
+	snprintf(dw.problem, sizeof(dw.problem), "%s", why ? why : "libdw.so.1");
+	if (lib)
+		dlclose(lib);
+}
+
+/* ----------------------------------------------------------------- images -- */
+
+/* A file that is mapped; libdw's view of it is a module. */
+struct object {
+	struct object *next;
+	dev_t dev;
+	uint64_t inode, bias, low, high;
+	struct elf_file file; /* until libdw has taken it */
+	char *path;
+	void *bytes; /* of the vDSO, which is no file */
+	Dwfl_Module *module;
+};
+
+/* An executable mapping. */
+struct range {
+	uint64_t start, end, offset;
+	dev_t dev;
+	uint64_t inode;
+	struct object *object; /* NULL: no ELF file, or it cannot be opened */
+	char *path;
+};
+
+/* A symbol's name without its version, and the name it is made from. */
+struct plain {
+	const char *from;
+	const char *name; /* in the arena */
+};
+
+#define CACHE_SIZE 4096U /* a power of two */
+
+/* What an address is; address 0: nothing. */
+struct known {
+	bool activation;
+	struct ctl_frame frame;
+};
+
+struct image {
+	unsigned refs;
+	Dwfl *dwfl;
+	bool attached, is_32bit;
+	struct object *objects;
+	struct range *v;
+	size_t n, room;
+	struct known *cache; /* CACHE_SIZE */
+	struct arena arena;
+	struct plain *plain; /* by hash; at most half of room is used */
+	size_t nplain, plain_room;
+	struct walk *walk; /* that goes on */
+};
+
+struct task {
+	struct task *next;
+	pid_t pid;
+	uint64_t start; /* 0: not known */
+	struct image *image;
+	unsigned misses, skip; /* looks that found nothing new */
+};
+
+struct ctl_unwinder {
+	struct task *tasks; /* the one last asked for first */
+	struct ctl_frame frame[CTL_STACK_FRAMES];
+};
+
+/* What is captured of a stack, and how far we got with it. */
+struct walk {
+	struct ctl_regs regs;
+	const unsigned char *stack;
+	size_t len;
+	bool whole;   /* there was no more stack than that */
+	bool outside; /* something was looked for that was not copied */
+	struct {
+		uint64_t pc;
+		bool activation;
+	} v[CTL_STACK_FRAMES];
+	unsigned n;
+	bool full;
+};
+
+static void object_free(struct object *o)
+{
+	elf_file_close(&o->file);
+	free(o->bytes);
+	free(o->path);
+	free(o);
+}
+
+static struct image *image_get(struct image *im)
+{
+	im->refs++;
+	return im;
+}
+
+static void image_put(struct image *im)
+{
+	struct object *o;
+
+	if (!im || --im->refs)
+		return;
+	/* First: it has the objects' ELF handles. */
+	if (im->dwfl)
+		dw.dwfl_end(im->dwfl);
+	while ((o = im->objects)) {
+		im->objects = o->next;
+		object_free(o);
+	}
+	for (size_t i = 0; i < im->n; i++)
+		free(im->v[i].path);
+	free(im->v);
+	free(im->cache);
+	free(im->plain);
+	arena_free(&im->arena);
+	free(im);
+}
+
+static struct image *image_new(void)
+{
+	struct image *im = calloc(1, sizeof(*im));
+
+	if (!im)
+		return NULL;
+	im->refs = 1;
+	im->dwfl = dw.dwfl_begin(&module_callbacks);
+	im->cache = calloc(CACHE_SIZE, sizeof(*im->cache));
+	if (im->dwfl && im->cache)
+		return im;
+	image_put(im);
+	return NULL;
+}
+
+static const struct range *range_of(const struct image *im, uint64_t addr)
+{
+	for (size_t i = 0; i < im->n; i++)
+		if (addr >= im->v[i].start && addr < im->v[i].end)
+			return &im->v[i];
+	return NULL;
+}
+
+/* ------------------------------------------------------------- what is new -- */
+
+/* Is m part of r, or (of what is in no file) more of it? */
+static bool continues(const struct range *r, const struct mapping *m)
+{
+	return r->inode == m->inode && r->dev == m->dev &&
+	       !strcmp(r->path, m->path) &&
+	       (!m->inode || m->start - m->offset == r->start - r->offset);
+}
+
+enum news { NEWS_NONE, NEWS_MORE, NEWS_OTHER };
+
+static enum news compare(const struct image *im, const struct mapping *m)
+{
+	enum news news = NEWS_MORE;
+
+	for (size_t i = 0; i < im->n; i++) {
+		const struct range *r = &im->v[i];
+
+		if (m->start >= r->end || m->end <= r->start)
+			continue;
+		if (!continues(r, m))
+			return NEWS_OTHER;
+		if (m->start >= r->start && m->end <= r->end)
+			news = NEWS_NONE;
+	}
+	return news;
+}
+
+/* How libdw computes what a module spans. */
+static bool set_span(struct object *o)
+{
+	bool any = false;
+	GElf_Phdr ph;
+	uint64_t end;
+	size_t n;
+
+	if (elf_getphdrnum(o->file.elf, &n) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!gelf_getphdr(o->file.elf, (int)i, &ph) ||
+		    ph.p_type != PT_LOAD)
+			continue;
+		if (!any)
+			o->low = o->bias +
+				 (ph.p_vaddr & -(ph.p_align ? ph.p_align : 1));
+		any = true;
+		if (__builtin_add_overflow(ph.p_vaddr, ph.p_memsz, &end))
+			return false;
+		end = ((o->bias + end) + 4095) & ~4095ULL;
+		if (end > o->high)
+			o->high = end;
+	}
+	return any && o->low < o->high;
+}
+
+static int vdso_open(struct object *o, int proc, const struct mapping *m)
+{
+	size_t size = m->end - m->start;
+	int fd, r = 0;
+
+	/* Two pages, nowadays; never many. */
+	if (size > 1U << 20)
+		return -E2BIG;
+	o->bytes = malloc(size);
+	if (!o->bytes)
+		return -ENOMEM;
+	fd = openat(proc, "mem", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (pread(fd, o->bytes, size, m->start) != (ssize_t)size)
+		r = -EIO;
+	close(fd);
+	return r < 0 ? r : elf_file_memory(&o->file, o->bytes, size);
+}
+
+/* The file of a mapping; NULL: it is no ELF file, or cannot be had. */
+static struct object *object_open(int proc, const struct mapping *m)
+{
+	struct object *o = calloc(1, sizeof(*o));
+	int fd, r = -ENOEXEC;
+
+	if (!o)
+		return NULL;
+	o->file.fd = -1;
+	if (m->inode) {
+		fd = mapping_open(proc, m);
+		r = fd < 0 ? fd : elf_file_open(&o->file, fd);
+	} else if (!strcmp(m->path, "[vdso]")) {
+		r = vdso_open(o, proc, m);
+	}
+	o->dev = m->dev;
+	o->inode = m->inode;
+	o->path = strdup(m->path);
+	if (r == 0 && o->path && !o->file.other_machine &&
+	    mapping_bias(&o->file, m, &o->bias) && set_span(o))
+		return o;
+	if (r < 0 && r != -ENOEXEC)
+		ctl_log(CTL_LOG_INFO, "no symbols of %s: %s", m->path,
+			strerror(-r));
+	object_free(o);
+	return NULL;
+}
+
+static struct object *object_of(struct image *im, int proc,
+				const struct mapping *m)
+{
+	struct object *o;
+
+	for (o = im->objects; o; o = o->next)
+		if (m->inode && o->inode == m->inode && o->dev == m->dev &&
+		    m->start >= o->low && m->end <= o->high)
+			return o;
+	o = object_open(proc, m);
+	if (!o)
+		return NULL;
+	/* A file that lies about its size must not get into another's way. */
+	for (struct object *q = im->objects; q; q = q->next)
+		if (o->low < q->high && q->low < o->high) {
+			object_free(o);
+			return NULL;
+		}
+	o->next = im->objects;
+	im->objects = o;
+	return o;
+}
+
+static int range_add(struct image *im, int proc, const struct mapping *m)
+{
+	struct range *v;
+	char *path;
+
+	/* JIT compilers extend what they have. */
+	for (size_t i = 0; i < im->n; i++) {
+		v = &im->v[i];
+		if (m->start < v->end && m->end > v->start) {
+			if (m->start < v->start) {
+				v->offset -= v->start - m->start;
+				v->start = m->start;
+			}
+			if (m->end > v->end)
+				v->end = m->end;
+			return 0;
+		}
+	}
+	if (im->n == im->room) {
+		im->room = im->room ? 2 * im->room : 32;
+		v = reallocarray(im->v, im->room, sizeof(*v));
+		if (!v)
+			return -ENOMEM;
+		im->v = v;
+	}
+	path = strdup(m->path);
+	if (!path)
+		return -ENOMEM;
+	im->v[im->n++] = (struct range){
+		.start = m->start, .end = m->end, .offset = m->offset,
+		.dev = m->dev, .inode = m->inode, .path = path,
+		.object = object_of(im, proc, m),
+	};
+	return 0;
+}
+
+/* -------------------------------------------------- libdw's view of an image -- */
+
+static int find_elf(Dwfl_Module *mod, void **userdata, const char *name,
+		    Dwarf_Addr base, char **file_name, Elf **elf)
+{
+	struct object *o = *userdata;
+	int fd;
+
+	(void)mod;
+	(void)name;
+	(void)base;
+	*file_name = o ? strdup(o->path) : NULL;
+	if (!o || !o->file.elf || !*file_name)
+		return -1;
+	fd = o->file.fd;
+	*elf = o->file.elf;
+	o->file.elf = NULL;
+	o->file.fd = -1;
+	return fd;
+}
+
+/* We ask for one thread, never for all. */
+static pid_t next_thread(Dwfl *dwfl, void *arg, void **thread_arg)
+{
+	(void)dwfl;
+	(void)arg;
+	(void)thread_arg;
+	return 0;
+}
+
+static bool get_thread(Dwfl *dwfl, pid_t tid, void *arg, void **thread_arg)
+{
+	(void)dwfl;
+	(void)tid;
+	*thread_arg = arg;
+	return true;
+}
+
+/* A word of the stack, as it was. */
+static bool read_memory(Dwfl *dwfl, Dwarf_Addr addr, Dwarf_Word *result,
+			void *arg)
+{
+	const struct image *im = arg;
+	struct walk *w = im->walk;
+	size_t size = im->is_32bit ? 4 : 8;
+	uint64_t at = addr - w->regs.rsp;
+	uint32_t narrow;
+
+	(void)dwfl;
+	if (at > w->len || w->len - at < size) {
+		w->outside |= addr > w->regs.rsp;
+		return false;
+	}
+	if (im->is_32bit) {
+		memcpy(&narrow, w->stack + at, sizeof(narrow));
+		*result = narrow;
+	} else {
+		memcpy(result, w->stack + at, sizeof(*result));
+	}
+	return true;
+}
+
+static bool set_registers(Dwfl_Thread *thread, void *arg)
+{
+	const struct image *im = arg;
+	const struct ctl_regs *r = &im->walk->regs;
+	/* In the order of DWARF's numbers for the architecture. */
+	const Dwarf_Word wide[] = { r->rax, r->rdx, r->rcx, r->rbx, r->rsi,
+				    r->rdi, r->rbp, r->rsp, r->r8,  r->r9,
+				    r->r10, r->r11, r->r12, r->r13, r->r14,
+				    r->r15, r->rip };
+	const Dwarf_Word narrow[] = { r->rax, r->rcx, r->rdx, r->rbx, r->rsp,
+				      r->rbp, r->rsi, r->rdi, r->rip };
+
+	if (im->is_32bit)
+		return dw.dwfl_thread_state_registers(
+			thread, 0, sizeof(narrow) / sizeof(narrow[0]), narrow);
+	return dw.dwfl_thread_state_registers(
+		thread, 0, sizeof(wide) / sizeof(wide[0]), wide);
+}
+
+static const Dwfl_Thread_Callbacks thread_callbacks = {
+	.next_thread = next_thread,
+	.get_thread = get_thread,
+	.memory_read = read_memory,
+	.set_initial_registers = set_registers,
+};
+
+/* Tell libdw of the objects that it does not know. */
+static int report(struct image *im, pid_t pid)
+{
+	void **userdata;
+	struct object *o;
+	GElf_Addr bias;
+
+	dw.dwfl_report_begin_add(im->dwfl);
+	for (o = im->objects; o; o = o->next) {
+		if (o->module)
+			continue;
+		o->module = dw.dwfl_report_module(im->dwfl, o->path, o->low,
+						  o->high);
+		if (!o->module)
+			return -ENOMEM;
+		dw.dwfl_module_info(o->module, &userdata, NULL, NULL, NULL,
+				    NULL, NULL, NULL);
+		*userdata = o;
+	}
+	if (dw.dwfl_report_end(im->dwfl, NULL, NULL) != 0)
+		return -ENOMEM;
+	/* Now, while the process is there to be asked for its files. */
+	for (o = im->objects; o; o = o->next) {
+		if (!o->file.elf)
+			continue;
+		im->is_32bit = o->file.is_32bit;
+		if (!dw.dwfl_module_getelf(o->module, &bias))
+			ctl_log(CTL_LOG_INFO, "no symbols of %s: %s", o->path,
+				dw.dwfl_errmsg(-1));
+	}
+	if (!im->attached && im->objects)
+		im->attached = dw.dwfl_attach_state(im->dwfl, NULL, pid,
+						    &thread_callbacks, im);
+	/* What was in nothing may be in something now. */
+	memset(im->cache, 0, CACHE_SIZE * sizeof(*im->cache));
+	return 0;
+}
+
+/* ------------------------------------------------------------------ tasks -- */
+
+static struct task *task_find(struct ctl_unwinder *u, pid_t pid)
+{
+	struct task **at, *t;
+
+	for (at = &u->tasks; (t = *at); at = &t->next)
+		if (t->pid == pid) {
+			*at = t->next;
+			t->next = u->tasks;
+			u->tasks = t;
+			return t;
+		}
+	return NULL;
+}
+
+static struct task *task_get(struct ctl_unwinder *u, pid_t pid)
+{
+	struct task *t = task_find(u, pid);
+
+	if (t)
+		return t;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->pid = pid;
+	t->next = u->tasks;
+	u->tasks = t;
+	return t;
+}
+
+static void task_drop(struct ctl_unwinder *u, pid_t pid)
+{
+	struct task *t = task_find(u, pid);
+
+	if (!t)
+		return;
+	u->tasks = t->next;
+	image_put(t->image);
+	free(t);
+}
+
+static int update(struct task *t, int proc, const struct mappings *all,
+		  bool *changed)
+{
+	enum news news, most = NEWS_NONE;
+	struct image *im = t->image;
+	int r = 0;
+
+	for (size_t i = 0; im && i < all->n; i++) {
+		news = compare(im, &all->v[i]);
+		if (news > most)
+			most = news;
+	}
+	if (im && most == NEWS_NONE)
+		return 0;
+	if (!im || most == NEWS_OTHER) {
+		im = image_new();
+		if (!im)
+			return -ENOMEM;
+		image_put(t->image);
+		t->image = im;
+	}
+	for (size_t i = 0; i < all->n && r == 0; i++)
+		if (compare(im, &all->v[i]) == NEWS_MORE)
+			r = range_add(im, proc, &all->v[i]);
+	if (r == 0)
+		r = report(im, t->pid);
+	*changed = true;
+	return r;
+}
+
+/* Look at what it has mapped now.  -ENOENT: it is gone. */
+static int task_refresh(struct task *t, bool *changed)
+{
+	struct mappings all = { 0 };
+	struct arena arena = { 0 };
+	uint64_t start = 0;
+	char name[32];
+	int proc, r;
+
+	snprintf(name, sizeof(name), "/proc/%d", t->pid);
+	proc = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		return -ENOENT;
+	r = ctl_proc_start(t->pid, &start);
+	if (r == 0)
+		r = mappings_read(&arena, proc, &all);
+	/* A zombie has none. */
+	if (r == 0 && !all.n)
+		r = -ENOENT;
+	if (r == 0 && t->start && t->start != start) {
+		image_put(t->image);
+		t->image = NULL;
+	}
+	if (r == 0) {
+		t->start = start;
+		r = update(t, proc, &all, changed);
+	}
+	free(all.v);
+	arena_free(&arena);
+	close(proc);
+	return r;
+}
+
+CTL_EXPORT int ctl_unwinder_new(struct ctl_unwinder **result)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct ctl_unwinder *u;
+
+	pthread_once(&once, load_libdw);
+	if (*dw.problem)
+		return ctl_fail(-ENOSYS, "stacks need elfutils' libdw: %s",
+				dw.problem);
+	u = calloc(1, sizeof(*u));
+	if (!u)
+		return ctl_failno(-ENOMEM);
+	elf_version(EV_CURRENT);
+	*result = u;
+	return 0;
+}
+
+CTL_EXPORT void ctl_unwinder_free(struct ctl_unwinder *u)
+{
+	if (!u)
+		return;
+	while (u->tasks)
+		task_drop(u, u->tasks->pid);
+	free(u);
+}
+
+CTL_EXPORT int ctl_unwinder_process(struct ctl_unwinder *u, pid_t pid)
+{
+	struct task *t = task_get(u, pid);
+	bool changed = false;
+	int r;
+
+	r = t ? task_refresh(t, &changed) : -ENOMEM;
+	return r < 0 ? ctl_failno(r) : 0;
+}
+
+/* ------------------------------------------------------------------- walk -- */
+
+static int on_frame(Dwfl_Frame *f, void *arg)
+{
+	struct walk *w = arg;
+	bool activation;
+	Dwarf_Addr pc;
+
+	if (!dw.dwfl_frame_pc(f, &pc, &activation))
+		return DWARF_CB_ABORT;
+	if (w->n == CTL_STACK_FRAMES) {
+		w->full = true;
+		return DWARF_CB_ABORT;
+	}
+	w->v[w->n].pc = pc;
+	w->v[w->n++].activation = activation;
+	return DWARF_CB_OK;
+}
+
+/* Returns the flags of the stack. */
+static unsigned walk_stack(struct image *im, pid_t pid, struct walk *w)
+{
+	int r = -1;
+
+	w->n = 0;
+	w->full = w->outside = false;
+	if (im && im->attached) {
+		im->walk = w;
+		r = dw.dwfl_getthread_frames(im->dwfl, pid, on_frame, w);
+		im->walk = NULL;
+	}
+	if (!w->n) {
+		w->v[0].pc = w->regs.rip;
+		w->v[0].activation = true;
+		w->n = 1;
+	}
+	if (w->full)
+		return CTL_STACK_CUT;
+	if (r == 0)
+		return 0;
+	return w->outside && !w->whole ? CTL_STACK_CUT : CTL_STACK_BROKEN;
+}
+
+static struct plain *plain_slot(const struct image *im, const char *from)
+{
+	size_t i = (uintptr_t)from * 0x9e3779b97f4a7c15ULL >> 20;
+
+	for (;; i++) {
+		struct plain *p = &im->plain[i & (im->plain_room - 1)];
+
+		if (!p->from || p->from == from)
+			return p;
+	}
+}
+
+static bool plain_grow(struct image *im)
+{
+	struct plain *old = im->plain;
+	size_t n = im->plain_room;
+
+	im->plain = calloc(n ? 2 * n : 256, sizeof(*old));
+	if (!im->plain) {
+		im->plain = old;
+		return false;
+	}
+	im->plain_room = n ? 2 * n : 256;
+	for (size_t i = 0; i < n; i++)
+		if (old[i].from)
+			*plain_slot(im, old[i].from) = old[i];
+	free(old);
+	return true;
+}
+
+/* "fclose@@GLIBC_2.2.5" is fclose. */
+static const char *plain_name(struct image *im, const char *name)
+{
+	const char *at = name ? strchr(name, '@') : NULL;
+	struct plain *p;
+
+	if (!at || at == name)
+		return name;
+	if (2 * im->nplain >= im->plain_room && !plain_grow(im))
+		return name;
+	p = plain_slot(im, name);
+	if (!p->from) {
+		p->name = arena_strndup(&im->arena, name, at - name);
+		if (!p->name)
+			return name;
+		p->from = name;
+		im->nplain++;
+	}
+	return p->name;
+}
+
+/* The address to be looked up: a call may be a function's last instruction. */
+static uint64_t inside(uint64_t pc, bool activation)
+{
+	return pc - (activation || !pc ? 0 : 1);
+}
+
+static void describe(struct image *im, uint64_t pc, bool activation,
+		     struct ctl_frame *f)
+{
+	uint64_t at = inside(pc, activation);
+	const struct range *r = range_of(im, at);
+	Dwfl_Module *mod;
+	GElf_Off offset;
+	GElf_Sym sym;
+	Dwfl_Line *line;
+	int number = 0;
+
+	*f = (struct ctl_frame){ .address = pc };
+	if (!r)
+		return;
+	if (*r->path) {
+		f->object = r->path;
+		f->linked = pc - r->start + r->offset;
+	}
+	mod = r->object ? r->object->module : NULL;
+	if (!mod)
+		return;
+	f->symbol = plain_name(im, dw.dwfl_module_addrinfo(mod, at, &offset,
+							   &sym, NULL, NULL,
+							   NULL));
+	f->offset = f->symbol ? offset + (pc - at) : 0;
+	f->linked = pc - r->object->bias;
+	line = dw.dwfl_module_getsrc(mod, at);
+	if (!line)
+		return;
+	f->file = dw.dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL);
+	f->line = number > 0 ? number : 0;
+}
+
+static const struct ctl_frame *known_frame(struct image *im, uint64_t pc,
+					   bool activation)
+{
+	uint64_t key = (pc ^ pc >> 15) * 0x9e3779b97f4a7c15ULL;
+	struct known *k = &im->cache[(key >> 40) & (CACHE_SIZE - 1)];
+
+	if (k->frame.address != pc || k->activation != activation || !pc) {
+		k->activation = activation;
+		describe(im, pc, activation, &k->frame);
+	}
+	return &k->frame;
+}
+
+/* Is there an address in nothing that we know? */
+static bool any_unknown(const struct image *im, const struct walk *w)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		if (!im || !range_of(im, inside(w->v[i].pc,
+						w->v[i].activation)))
+			return true;
+	return false;
+}
+
+/*
+ * Is it worth another look?  Broken stacks, and code that was unmapped, would
+ * have us read all mappings at each record.
+ */
+static bool look_again(struct task *t)
+{
+	bool changed = false;
+
+	if (t->skip) {
+		t->skip--;
+		return false;
+	}
+	if (task_refresh(t, &changed) == 0 && changed) {
+		t->misses = 0;
+		return true;
+	}
+	if (t->misses < 8)
+		t->misses++;
+	t->skip = (1U << t->misses) - 1;
+	return false;
+}
+
+static int unwind(struct ctl_unwinder *u, pid_t pid, struct walk *w,
+		  struct ctl_stack *st)
+{
+	struct task *t = task_get(u, pid);
+	struct image *im;
+	unsigned flags;
+
+	if (!t)
+		return ctl_failno(-ENOMEM);
+	flags = walk_stack(t->image, pid, w);
+	if (any_unknown(t->image, w) && look_again(t))
+		flags = walk_stack(t->image, pid, w);
+	im = t->image;
+	for (unsigned i = 0; i < w->n; i++)
+		u->frame[i] = im ? *known_frame(im, w->v[i].pc,
+						w->v[i].activation) :
+				   (struct ctl_frame){ .address = w->v[i].pc };
+	/* Not every _start says in its unwind table that it has no caller. */
+	if (flags == CTL_STACK_BROKEN && u->frame[w->n - 1].symbol &&
+	    !strcmp(u->frame[w->n - 1].symbol, "_start"))
+		flags = 0;
+	*st = (struct ctl_stack){ w->n, flags, u->frame };
+	return 1;
+}
+
+/* Its CTL_CAP_STACK, if it has one. */
+static const struct ctl_cap *stack_of(const struct ctl_rec *rec)
+{
+	const struct ctl_cap *cap = NULL;
+
+	switch (rec->type) {
+	case CTL_REC_SYSCALL:
+	case CTL_REC_SYSENTRY:
+		while (ctl_cap_next((const void *)rec, &cap) == 1)
+			if (cap->op == CTL_CAP_STACK)
+				return cap;
+		break;
+	case CTL_REC_PROBE:
+		while (ctl_probe_cap_next((const void *)rec, &cap) == 1)
+			if (cap->op == CTL_CAP_STACK)
+				return cap;
+		break;
+	}
+	return NULL;
+}
+
+/* What fork, exec and exit mean for the images. */
+static void follow(struct ctl_unwinder *u, const struct ctl_rec *rec)
+{
+	const struct ctl_rec_fork *f = (const void *)rec;
+	const struct ctl_rec_exit *x = (const void *)rec;
+	struct task *t, *child;
+	bool changed = false;
+
+	switch (rec->type) {
+	case CTL_REC_FORK:
+		t = f->kind == CTL_FORK_THREAD ? NULL : task_find(u, rec->pid);
+		if (!t || !t->image)
+			break;
+		task_drop(u, f->child_pid);
+		child = task_get(u, f->child_pid);
+		if (child)
+			child->image = image_get(t->image);
+		break;
+	case CTL_REC_EXEC:
+		t = task_get(u, rec->pid);
+		if (!t)
+			break;
+		image_put(t->image);
+		t->image = NULL;
+		t->misses = t->skip = 0;
+		task_refresh(t, &changed);
+		break;
+	case CTL_REC_EXIT:
+		if (x->process)
+			task_drop(u, rec->pid);
+		break;
+	}
+}
+
+CTL_EXPORT int ctl_unwind(struct ctl_unwinder *u, const struct ctl_rec *rec,
+			  struct ctl_stack *st)
+{
+	const struct ctl_cap *cap = stack_of(rec);
+	struct walk w;
+
+	if (!cap || cap->len < sizeof(w.regs)) {
+		follow(u, rec);
+		return 0;
+	}
+	memcpy(&w.regs, cap + 1, sizeof(w.regs));
+	w.stack = (const unsigned char *)(cap + 1) + sizeof(w.regs);
+	w.len = cap->len - sizeof(w.regs);
+	w.whole = cap->flags & CTL_CAPF_FAULT;
+	return unwind(u, rec->pid, &w, st);
+}
