@@ -11,7 +11,7 @@
  * ptrace as before, so the two have to be put in order: whatever was recorded
  * before a ptrace event is handed on before that event's record.
  *
- * Lossless (P6): BPF cannot wait.  When its ring is three quarters full the
+ * Lossless (P6): BPF cannot wait.  When its ring is half full the
  * target's threads are interrupted and parked until it is empty.  What is lost
  * all the same is counted.
  *

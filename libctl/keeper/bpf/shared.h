@@ -3,7 +3,7 @@
 #ifndef CTL_BPF_SHARED_H
 #define CTL_BPF_SHARED_H
 
-#define SRC_RING_BYTES (16U << 20)
+#define SRC_RING_BYTES (8U << 20)
 #define SRC_PROGRAMS (2 * CTL_SYSSET_BITS) /* native, then compat */
 #define SRC_DATA 8192U /* captures of one record; a power of two */
 #define SRC_VECTOR 64  /* strings of a vector */

@@ -79,7 +79,7 @@ __u64 wake_mark = 1; /* bytes in the ring at which the keeper is woken */
 __u32 want_entry, want_exit;
 /* Set here. */
 __u64 lost;
-__u32 full; /* the ring was three quarters full; cleared by the keeper */
+__u32 full; /* the ring was half full; cleared by the keeper */
 
 /* Hide a value's range from the compiler, which would drop the mask that the
  * verifier wants to see. */
@@ -147,7 +147,7 @@ static void emit(struct src_slot *s, __u32 type)
 	avail = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
 	if (avail >= wake_mark)
 		flags = BPF_RB_FORCE_WAKEUP;
-	if (avail >= SRC_RING_BYTES / 4 * 3)
+	if (avail >= SRC_RING_BYTES / 2)
 		full = 1;
 	if (bpf_ringbuf_output(&ring, &s->rec,
 			       sizeof(s->rec) + (len & (2 * SRC_DATA - 1)),
