@@ -112,6 +112,15 @@ int ctl_spawn(struct ctl **h, char *const argv[]);
  * init (or a subreaper), not the caller.  Since: 0.1
  */
 int ctl_spawn_detached(struct ctl **h, char *const argv[]);
+/*
+ * As ctl_spawn(), and ties the program to the handle: it and the children it
+ * makes are killed when the handle is closed or its owner dies.  In exchange
+ * only the calls of the set cost anything when they are traced (seccomp(2),
+ * SECCOMP_RET_TRACE); others may be traced too, then all cost as they do
+ * otherwise.  Sets PR_KLC and PR_FORK.  Since: 0.1
+ */
+int ctl_spawn_tied(struct ctl **h, char *const argv[],
+		   const struct ctl_sysset *calls);
 
 pid_t ctl_pid(const struct ctl *h);
 pid_t ctl_tid(const struct ctl *h); /* 0: a handle of the process           */

@@ -115,6 +115,13 @@ static int identify(struct ctl *h)
 	return 0;
 }
 
+bool ctl_can_filter(void)
+{
+	const struct ctl_transport *t;
+
+	return choose(&t) == 0 && t->filters;
+}
+
 static int connect_handle(struct ctl *h)
 {
 	const struct ctl_transport *t;
@@ -131,7 +138,8 @@ static int connect_handle(struct ctl *h)
 	return r;
 }
 
-CTL_EXPORT int ctl_open(struct ctl **hp, pid_t pid, pid_t tid, int flags)
+int ctl_open_new(struct ctl **hp, pid_t pid, pid_t tid, int flags,
+		 const struct ctl_sysset *tied)
 {
 	struct ctl *h = calloc(1, sizeof(*h));
 	int r;
@@ -141,6 +149,7 @@ CTL_EXPORT int ctl_open(struct ctl **hp, pid_t pid, pid_t tid, int flags)
 	h->pid = pid;
 	h->tid = tid;
 	h->flags = flags;
+	h->tied = tied;
 	h->fd = -1;
 	r = identify(h);
 	if (r == 0) {
@@ -148,12 +157,18 @@ CTL_EXPORT int ctl_open(struct ctl **hp, pid_t pid, pid_t tid, int flags)
 		if (r < 0)
 			close(h->pidfd);
 	}
+	h->tied = NULL;
 	if (r < 0) {
 		free(h);
 		return r;
 	}
 	*hp = h;
 	return 0;
+}
+
+CTL_EXPORT int ctl_open(struct ctl **h, pid_t pid, pid_t tid, int flags)
+{
+	return ctl_open_new(h, pid, tid, flags, NULL);
 }
 
 static void disconnect(struct ctl *h)
@@ -528,174 +543,4 @@ CTL_EXPORT int ctl_poll_check(struct ctl *h)
 	    __atomic_load_n(&r->info->head, __ATOMIC_ACQUIRE) != r->next)
 		bits |= CTL_POLL_EVENTS;
 	return bits;
-}
-
-/* -- starting a program --------------------------------------------------- */
-
-/*
- * The child waits in a read(2) until it is held, and the server stops it where
- * execve(2) has succeeded.  A parent that dies before this closes the pipe,
- * and the child goes too.
- */
-static _Noreturn void child(char *const argv[], int go, int report)
-{
-	char c;
-	int err;
-
-	/* Yama: whoever becomes its server may trace it. */
-	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
-	while ((err = read(go, &c, 1)) < 0 && errno == EINTR)
-		;
-	if (err != 1)
-		_exit(127);
-	prctl(PR_SET_PTRACER, 0, 0, 0, 0);
-	execvp(argv[0], argv);
-	err = errno;
-	if (write(report, &err, sizeof(err)) < 0)
-		_exit(126);
-	_exit(127);
-}
-
-/* Run until execve has succeeded. */
-static int reach_exec(struct ctl *h, int go)
-{
-	static const struct ctl_sysset none;
-	struct ctl_sysset execs = { { 0 }, { 0 } };
-	struct ctl_status st;
-	int r;
-
-	execs.native[59 / 64] |= 1ULL << 59 % 64;   /* execve */
-	execs.native[322 / 64] |= 1ULL << 322 % 64; /* execveat */
-	execs.compat[11 / 64] |= 1ULL << 11 % 64;
-	execs.compat[358 / 64] |= 1ULL << 358 % 64;
-	if ((r = ctl_mode_set(h, PR_RLC)) < 0 ||
-	    (r = ctl_trace_sysexit(h, &execs)) < 0)
-		return r;
-	if (write(go, "", 1) != 1)
-		return ctl_fail(-ENOENT, "the new process died");
-	for (;;) {
-		do
-			r = ctl_wstop(h, 0);
-		while (r == -EINTR);
-		if (r == -EAGAIN) {
-			/* A set-id program, which ptrace runs without its
-			 * privileges: ours all the same. */
-			r = ctl_reopen(h);
-			break;
-		}
-		if (r < 0 || (r = ctl_status(h, &st)) < 0)
-			return r;
-		if (st.lwp.why == PR_SYSEXIT && st.lwp.sysret == 0)
-			break;
-		r = ctl_run(h, 0); /* not in this directory of PATH */
-		if (r < 0)
-			return r;
-	}
-	if (r == 0)
-		r = ctl_trace_sysexit(h, &none);
-	if (r == 0)
-		r = ctl_mode_unset(h, PR_RLC);
-	return r;
-}
-
-static int spawn(struct ctl **hp, char *const argv[], bool detached)
-{
-	int go[2], report[2], tell[2] = { -1, -1 }, err = 0, r = 0, status;
-	struct ctl *h = NULL;
-	pid_t pid, got;
-
-	if (!argv || !argv[0] || !argv[0][0])
-		return ctl_fail(-EINVAL, "no command");
-	if (pipe2(go, O_CLOEXEC) < 0)
-		return ctl_failno(-errno);
-	if (pipe2(report, O_CLOEXEC) < 0) {
-		r = ctl_failno(-errno);
-		goto close_go;
-	}
-	if (detached && pipe2(tell, O_CLOEXEC) < 0) {
-		r = ctl_failno(-errno);
-		goto close_report;
-	}
-	pid = fork();
-	if (pid == 0) {
-		close(go[1]);
-		close(report[0]);
-		if (detached) {
-			pid = fork();
-			if (pid) {
-				/* The one in the middle: tell, and go. */
-				r = write(tell[1], &pid, sizeof(pid));
-				_exit(r == sizeof(pid) ? 0 : 1);
-			}
-			close(tell[0]);
-			close(tell[1]);
-		}
-		child(argv, go[0], report[1]);
-	}
-	if (pid < 0) {
-		r = ctl_failno(-errno);
-		goto close_tell;
-	}
-	close(go[0]);
-	close(report[1]);
-	go[0] = report[1] = -1;
-	if (detached) {
-		close(tell[1]);
-		tell[1] = -1;
-		while ((got = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
-			;
-		if (read(tell[0], &pid, sizeof(pid)) != sizeof(pid) || pid < 0) {
-			r = ctl_fail(-EAGAIN, "cannot start a process");
-			goto close_tell;
-		}
-	}
-	r = ctl_open(&h, pid, 0, CTL_OPEN_WAIT);
-	if (r == 0)
-		r = reach_exec(h, go[1]);
-	close(go[1]); /* a child that still waits for us goes now */
-	go[1] = -1;
-	if (r < 0) {
-		char text[512];
-
-		snprintf(text, sizeof(text), "%s", ctl_error());
-		if (h && r != -ENOENT)
-			syscall(SYS_pidfd_send_signal, h->pidfd, SIGKILL, NULL,
-				0);
-		ctl_close(h);
-		if (read(report[0], &err, sizeof(err)) == sizeof(err) && err) {
-			r = -err;
-			snprintf(text, sizeof(text), "%s", strerror(err));
-		}
-		if (!detached)
-			while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-				;
-		r = ctl_fail(r, "%s", text);
-	} else {
-		*hp = h;
-	}
-close_tell:
-	if (tell[0] >= 0)
-		close(tell[0]);
-	if (tell[1] >= 0)
-		close(tell[1]);
-close_report:
-	close(report[0]);
-	if (report[1] >= 0)
-		close(report[1]);
-close_go:
-	if (go[0] >= 0)
-		close(go[0]);
-	if (go[1] >= 0)
-		close(go[1]);
-	return r;
-}
-
-CTL_EXPORT int ctl_spawn(struct ctl **h, char *const argv[])
-{
-	return spawn(h, argv, false);
-}
-
-CTL_EXPORT int ctl_spawn_detached(struct ctl **h, char *const argv[])
-{
-	return spawn(h, argv, true);
 }

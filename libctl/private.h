@@ -21,6 +21,8 @@ struct ctl_transport {
 	int (*available)(void);
 	/* Fill h->t_* (h->pid, h->tid are set).  Flags as ctl_open(). */
 	int (*open)(struct ctl *h, int flags);
+	/* Calls are made known by a seccomp filter, if h->tied. */
+	bool filters;
 	/* Undo open() and ring(); never fails. */
 	void (*close)(struct ctl *h);
 	/* As ctl_write(). */
@@ -45,6 +47,12 @@ struct ctl_transport {
 	void (*consumed)(struct ctl *h);
 };
 
+/* open.c: ctl_open(); tied: calls that a filter of the target tells of. */
+int ctl_open_new(struct ctl **h, pid_t pid, pid_t tid, int flags,
+		 const struct ctl_sysset *tied);
+/* Is a filter of any use to the server that would be asked? */
+bool ctl_can_filter(void);
+
 extern const struct ctl_transport ctl_transport_module;
 extern const struct ctl_transport ctl_transport_keeper;
 
@@ -63,6 +71,7 @@ struct ctl {
 	uint64_t start; /* with pid, the process's identity (P4) */
 	int pidfd;
 	int flags;
+	const struct ctl_sysset *tied; /* while it is opened: see spawn.c */
 	int fd;     /* the transport's */
 	void *priv; /* the transport's */
 	struct ctl_ring ring;

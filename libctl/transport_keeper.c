@@ -424,9 +424,9 @@ static _Noreturn void become(const char *file, char *const argv[], int ready)
 static int start_keeper(struct ctl *h, const char *socket_path)
 {
 	struct keep_ready r = { 0 };
-	char file[PATH_MAX], pid[16], start[24];
+	char file[PATH_MAX], pid[16], start[24], tied[2 * sizeof(*h->tied) + 1];
 	char *argv[] = { (char *)KEEP_NAME, pid, start, (char *)socket_path,
-			 NULL };
+			 h->tied ? tied : NULL, NULL };
 	int fds[2], err, status;
 	size_t got = 0;
 	ssize_t n;
@@ -437,6 +437,8 @@ static int start_keeper(struct ctl *h, const char *socket_path)
 		return err;
 	snprintf(pid, sizeof(pid), "%d", h->pid);
 	snprintf(start, sizeof(start), "%" PRIu64, h->start);
+	for (size_t i = 0; h->tied && i < sizeof(*h->tied); i++)
+		sprintf(tied + 2 * i, "%02x", ((unsigned char *)h->tied)[i]);
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return ctl_failno(-errno);
 	child = bare_fork();
@@ -989,6 +991,7 @@ static void keeper_consumed(struct ctl *h)
 
 const struct ctl_transport ctl_transport_keeper = {
 	.name = "keeper",
+	.filters = true,
 	.available = keeper_available,
 	.open = keeper_open,
 	.close = keeper_close,

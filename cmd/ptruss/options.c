@@ -8,7 +8,7 @@
 
 enum {
 	KEY_DROP = 256, KEY_STRING, KEY_FAILED, KEY_OK, KEY_PATH, KEY_STYLE,
-	KEY_SORT, KEY_TIMELINE, KEY_LIST,
+	KEY_SORT, KEY_TIMELINE, KEY_LIST, KEY_TIED,
 };
 
 /*
@@ -46,6 +46,8 @@ static const struct argp_option option_table[] = {
 	RARE("fds", 'y', NULL, "Print what descriptors refer to"),
 	RARE("style", KEY_STYLE, "STYLE", "truss (default), strace or json"),
 	RARE("no-sleep", 'i', NULL, "Do not report calls that sleep"),
+	RARE("tied", KEY_TIED, NULL,
+	     "Spare CMD the stop at calls not traced; it dies with ptruss"),
 	RARE("list", KEY_LIST, NULL, "Print system calls and their classes"),
 	{ "lwp", 'l', NULL, 0, "Print thread numbers", 0 },
 	{ "timestamp", 'd', NULL, 0, "Print the time since the start", 0 },
@@ -117,6 +119,9 @@ static error_t parse_flag(int key, struct options *opt)
 	switch (key) {
 	case 'f':
 		opt->follow = true;
+		return 0;
+	case KEY_TIED:
+		opt->tied = opt->follow = true;
 		return 0;
 	case 'c':
 		opt->count = true;
@@ -266,6 +271,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!opt->command && !opt->pids.n)
 			argp_error(state, "no command and no -p given");
+		if (opt->tied && (!opt->command || opt->stops))
+			argp_error(state, opt->stops ?
+				   "--tied cannot leave CMD stopped (-T, -S, -M)" :
+				   "--tied needs a command");
 		return 0;
 	}
 	return parse_flag(key, opt);

@@ -176,7 +176,8 @@ int session_spawn(struct session *s)
 	if (s->out == stdout && (own = dup(STDOUT_FILENO)) >= 0)
 		dup2(STDERR_FILENO, STDOUT_FILENO);
 	sigaction(SIGPIPE, &own_sigpipe, NULL);
-	r = ctl_spawn(&h, s->opt->command);
+	r = s->opt->tied ? ctl_spawn_tied(&h, s->opt->command, &s->opt->calls) :
+			   ctl_spawn(&h, s->opt->command);
 	signal(SIGPIPE, SIG_IGN);
 	if (own >= 0) {
 		dup2(own, STDOUT_FILENO);

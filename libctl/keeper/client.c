@@ -244,7 +244,8 @@ static int set_record(struct client *c, const struct ctl_message *m)
 	cover_add(c, c->proc);
 	if (c->source)
 		source_select(c);
-	else if (r.events & (1U << CTL_REC_SYSCALL | 1U << CTL_REC_SYSENTRY))
+	else if (r.events & (1U << CTL_REC_SYSCALL | 1U << CTL_REC_SYSENTRY) &&
+		 !trace_tied())
 		err = source_open(c);
 	if (err && source_forced())
 		return -EOPNOTSUPP;

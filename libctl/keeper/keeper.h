@@ -277,6 +277,13 @@ void keeper_timer(uint64_t when);
 #define klog(...) ctl_log(CTL_LOG_DEBUG, __VA_ARGS__)
 
 /* -- trace.c ------------------------------------------------------------- */
+/*
+ * The process has a seccomp filter that tells of these calls (a struct
+ * ctl_sysset in hexadecimal), and dies with us: libctl/spawn.c.  Before
+ * trace_attach().
+ */
+bool trace_tie(const char *calls);
+bool trace_tied(void);
 /* Attach to every thread.  0, or -errno with ctl_fail()'s text. */
 int trace_attach(pid_t pid, uint64_t start);
 /* The stops of a large process that was directed to stop. */

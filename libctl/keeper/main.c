@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * main.c - the keeper process: ctlkeeper PID START SOCKET.
+ * main.c - the keeper process: ctlkeeper PID START SOCKET [CALLS].
  *
  * libctl starts it (transport_keeper.c) for one process and waits for a struct
  * keep_ready on descriptor 3.  It attaches, listens, serves, and exits when no
@@ -367,7 +367,7 @@ int main(int argc, char **argv)
 	long pid;
 	int err;
 
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		goto usage;
 	errno = 0;
 	pid = strtol(argv[1], &end, 10);
@@ -378,6 +378,8 @@ int main(int argc, char **argv)
 	    strlen(argv[3]) >= sizeof(socket_path))
 		goto usage;
 	strcpy(socket_path, argv[3]);
+	if (argc == 5 && !trace_tie(argv[4]))
+		goto usage;
 
 	/* It has secrets of its tracees: neither core nor peeking. */
 	prctl(PR_SET_DUMPABLE, 0);

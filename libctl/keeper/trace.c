@@ -23,6 +23,7 @@
  * when it exits the kernel lets every tracee go without waking those that
  * sleep, where PTRACE_DETACH would need them stopped first.
  */
+#include <ctype.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +51,9 @@
 	 PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXEC)
 
 struct list procs = { &procs, &procs };
+
+static bool tied;
+static struct ctl_sysset filtered; /* tied: what the filter tells of */
 
 #define HASH 1024U
 #define MANY 128U /* threads: see trace_collect() */
@@ -306,6 +310,29 @@ static bool sysset_empty(const struct ctl_sysset *s)
 	return !memcmp(s, &none, sizeof(none));
 }
 
+static bool within(const struct ctl_sysset *s, const struct ctl_sysset *all)
+{
+	for (unsigned i = 0; i < CTL_SYSSET_BITS / 64; i++)
+		if (s->native[i] & ~all->native[i] ||
+		    s->compat[i] & ~all->compat[i])
+			return false;
+	return true;
+}
+
+/* The filter tells of every call that somebody wants. */
+static bool filter_suffices(struct proc *p)
+{
+	struct cover *cv;
+
+	if (!tied || !within(&p->sysentry, &filtered) ||
+	    !within(&p->sysexit, &filtered))
+		return false;
+	list_for_each(cv, &p->covers, by_proc)
+		if (!within(&cv->client->record.calls, &filtered))
+			return false;
+	return true;
+}
+
 static bool syscalls_wanted(struct proc *p)
 {
 	return !sysset_empty(&p->sysentry) || !sysset_empty(&p->sysexit) ||
@@ -331,8 +358,9 @@ void lwp_guard(struct lwp *l)
 /* Let a ptrace-stopped thread go.  It may have died: then wait4() tells. */
 static void lwp_resume(struct lwp *l)
 {
-	bool calls = syscalls_wanted(l->proc) || l->repair.watching ||
-		     l->repair.rewound || l->aborted;
+	bool calls = l->repair.watching || l->repair.rewound || l->aborted ||
+		     (filter_suffices(l->proc) ? l->insys :
+						 syscalls_wanted(l->proc));
 	int request, sig = 0;
 
 	if (l->npending || (l->proc->throttled && !l->vforking)) {
@@ -657,7 +685,7 @@ void proc_retrace(struct proc *p)
 {
 	struct lwp *l;
 
-	if (!syscalls_wanted(p))
+	if (!syscalls_wanted(p) || filter_suffices(p))
 		return;
 	list_for_each(l, &p->lwps, link)
 		if (l->state == LWP_RUNNING && !l->syscalls)
@@ -1247,6 +1275,25 @@ static void on_exit_stop(struct lwp *l, const struct __ptrace_syscall_info *si)
 	settle(l);
 }
 
+/* The filter's word, at the entry of a call.  Where PTRACE_SYSCALL tells of
+ * the entries too, that has come before. */
+static void on_filter(struct lwp *l)
+{
+	struct __ptrace_syscall_info si;
+
+	l->interrupted = false;
+	memset(&si, 0, sizeof(si));
+	if (pt(PTRACE_GET_SYSCALL_INFO, l->tid, sizeof(si),
+	       (unsigned long)&si) < 0)
+		return; /* killed meanwhile: wait4() tells */
+	if (si.op == PTRACE_SYSCALL_INFO_SECCOMP && !l->insys) {
+		on_entry(l, &si);
+		return;
+	}
+	l->kind = STOP_TRAP;
+	settle(l);
+}
+
 static void on_syscall(struct lwp *l)
 {
 	struct __ptrace_syscall_info si;
@@ -1388,6 +1435,10 @@ void trace_event(pid_t tid, int status)
 		on_birth(l, event);
 		settle(l);
 		return;
+	case PTRACE_EVENT_SECCOMP:
+		follow_stop(l);
+		on_filter(l);
+		return;
 	case PTRACE_EVENT_VFORK_DONE:
 		l->vforking = false;
 		/* fall through */
@@ -1447,8 +1498,33 @@ static bool vanished(pid_t pid, pid_t tid, int err)
 	       (tid != pid || pi.nlwp > 1);
 }
 
+bool trace_tie(const char *calls)
+{
+	unsigned char *to = (unsigned char *)&filtered;
+	unsigned byte;
+
+	if (strlen(calls) != 2 * sizeof(filtered))
+		return false;
+	for (size_t i = 0; i < sizeof(filtered); i++) {
+		if (!isxdigit((unsigned char)calls[2 * i]) ||
+		    !isxdigit((unsigned char)calls[2 * i + 1]) ||
+		    sscanf(calls + 2 * i, "%2x", &byte) != 1)
+			return false;
+		to[i] = byte;
+	}
+	tied = true;
+	return true;
+}
+
+bool trace_tied(void)
+{
+	return tied;
+}
+
 int trace_attach(pid_t pid, uint64_t start)
 {
+	const unsigned long options =
+		OPTIONS | (tied ? PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP : 0);
 	struct proc *p;
 	struct lwp *l;
 	uint64_t check;
@@ -1469,7 +1545,7 @@ int trace_attach(pid_t pid, uint64_t start)
 		for (i = 0; i < n; i++) {
 			if (lwp_find(tids[i]))
 				continue;
-			if (pt(PTRACE_SEIZE, tids[i], 0, OPTIONS) < 0) {
+			if (pt(PTRACE_SEIZE, tids[i], 0, options) < 0) {
 				err = errno;
 				if (vanished(pid, tids[i], err))
 					continue;
