@@ -23,5 +23,5 @@ kmod:
 	dir=$(abspath $(O))/kmod/$$rel; mkdir -p "$$dir"; \
 	for f in kmod/*.[ch] kmod/Kbuild kmod/probes.sh; do \
 		ln -sf "$(CURDIR)/$$f" "$$dir/"; done; \
-	$(MAKE) -C $(KDIR) O= M="$$dir" CC=$(KCC) $(KFLAGS) $(if $(WERROR),KCFLAGS=-Werror) modules; \
+	$(MAKE) -C $(KDIR) O=$(abspath $(KDIR)) M="$$dir" CC=$(KCC) $(KFLAGS) $(if $(WERROR),KCFLAGS=-Werror) modules; \
 	echo "$$dir/dtrace_ctl.ko"
