@@ -309,14 +309,17 @@ testCreateOfNothing()
 
 testPwaitForAnExit()
 {
-	target spin
-	pwait -v "$pid" >"$tmp/pwait" 2>&1 &
+	# Its parent never asks how it ended: that stays to be seen.
+	spawn sh -c '"$0" >/dev/null & echo $!; exec sleep 1000' "$TRACEES/spin"
+	assert_soon test -s "$out"
+	read -r child <"$out"
+	pwait -v "$child" >"$tmp/pwait" 2>&1 &
 	waiter=$!
 	wait_until waits "$waiter"
-	kill -TERM "$pid"
+	kill -TERM "$child"
 	wait "$waiter"
 	assertEquals "$(cat "$tmp/pwait")" 0 $?
-	grep -q "$pid.*TERM" "$tmp/pwait" ||
+	grep -q "$child.*TERM" "$tmp/pwait" ||
 		fail "how it ended: $(cat "$tmp/pwait")"
 }
 
