@@ -8,7 +8,8 @@ testReplay()
 {
 	for seeds in "${CTL_SRC:-.}"/tests/fuzz/corpus/*; do
 		name=${seeds##*/}
-		"$CTL_BUILD/tests/fuzz/$name" "$seeds"/* >/dev/null 2>"$tmp/err"
+		# shellcheck disable=SC2086 # no number is no word
+		"$CTL_BUILD/tests/fuzz/$name" ${CTL_SLOW:+-n 20} "$seeds"/* >/dev/null 2>"$tmp/err"
 		assertEquals "$name: $(tail -n 5 "$tmp/err")" 0 $?
 	done
 }

@@ -4,6 +4,8 @@
 # each, gives the same lines, call by call and argument by argument.
 
 . "${CTL_SRC:-.}/tests/lib.sh"
+# In a VM: strace has seen these, not what stands in for them there.
+PATH=${HOST_BIN:+$HOST_BIN:}$PATH
 
 # What differs and may; all else must be the same.
 #  * the execve that starts the command: ptruss begins behind it

@@ -2,7 +2,8 @@
 /*
  * threads N [work|churn] - N threads besides the main one.  They sleep; with
  * "work" they sleep in small pieces and compute between; with "churn" each
- * lives for a moment and is replaced by a new one.
+ * lives for a moment and is replaced by a new one.  Where CTL_SLOW is set, as in
+ * an emulated machine, "work" is less: 500 of them would leave nothing to others.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -10,11 +11,11 @@
 #include "tracee.h"
 
 static sem_t there;
-static int work, churn;
+static int work, churn, slow;
 
 static void *live(void *arg)
 {
-	struct timespec piece = { 0, 10000000 };
+	struct timespec piece = { 0, work && slow ? 250000000 : 10000000 };
 	volatile unsigned n = 0;
 
 	sem_post(&there);
@@ -37,6 +38,7 @@ int main(int argc, char **argv)
 
 	work = argc > 2 && !strcmp(argv[2], "work");
 	churn = argc > 2 && !strcmp(argv[2], "churn");
+	slow = getenv("CTL_SLOW") != NULL;
 	sem_init(&there, 0, 0);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 64 << 10);
