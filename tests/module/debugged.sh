@@ -80,6 +80,8 @@ if command -v gdb >/dev/null; then
 	soon grows "$tmp/out"
 	kill -9 $pid
 	wait $pid 2>/dev/null
+else
+	echo "SKIP: no gdb"
 fi
 rm -rf "$tmp"
 exit $bad
