@@ -3,10 +3,11 @@
 #
 # kernel.sh - get a Debian kernel with its headers, without installing it.
 #
-#	kernel.sh 5.10|6.1|6.12|7.2|7.3|SUITE:PACKAGE|/path
+#	kernel.sh 5.10|6.1|6.12|7.2|7.3|SUITE:PACKAGE|debug|/path
 #
 # Prints the folder it was unpacked in: boot/vmlinuz-*, lib/modules/*,
-# usr/src/linux-headers-*.  The packages come through an apt of its own (its
+# usr/src/linux-headers-*.  "debug" is Debian's source of 6.12, built by
+# debug-kernel.sh; there, and in a /path, the folder is a built source tree.  The packages come through an apt of its own (its
 # lists, its cache, its sources), so the machine's apt is neither read nor
 # changed; all of it lies in $CTL_CACHE (default ~/.cache/ctltools) and is
 # reused.  CTL_MIRROR names another mirror than deb.debian.org.
@@ -14,11 +15,12 @@ set -eu
 
 usage()
 {
-	echo "usage: kernel.sh 5.10|6.1|6.12|7.2|7.3|SUITE:PACKAGE|/path" >&2
+	echo "usage: kernel.sh 5.10|6.1|6.12|7.2|7.3|SUITE:PACKAGE|debug|/path" >&2
 	exit 64
 }
 
 [ $# -eq 1 ] || usage
+here=$(cd "$(dirname "$0")" && pwd)
 cache=${CTL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ctltools}
 mirror=${CTL_MIRROR:-http://deb.debian.org}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -31,13 +33,17 @@ case $1 in
 6.12)	suite=bookworm meta=6.12-cloud-amd64 ;;
 7.2)	suite=sid meta=cloud-amd64 ;;
 7.3)	suite=trixie-backports meta=cloud-amd64 ;;
+debug)	suite=bookworm meta=debug ;;
 *:*)	suite=${1%%:*} meta=${1#*:} ;;
 *)	usage ;;
 esac
 
 dir=$cache/kernel/$suite-$meta
-# Done already?  The stamp is written last.
-if [ -e "$dir/stamp" ]; then
+# Done already?  The stamp is written last, and says of what.
+stamp=
+[ "$meta" != debug ] || stamp=$(cksum <"$here/debug.config")
+if [ -e "$dir/stamp" ] &&
+	{ [ -z "$stamp" ] || [ "$(cat "$dir/stamp")" = "$stamp" ]; }; then
 	echo "$dir"
 	exit 0
 fi
@@ -71,6 +77,31 @@ depends()
 		sed -n 's/^Depends: //p' | tr ',' '\n' |
 		sed 's/^ *//; s/[ (|].*//' | grep -E "$2" | sort -u
 }
+
+# The source, but for what a kernel without drivers does not look at.
+if [ "$meta" = debug ]; then
+	echo "kernel.sh: fetching the source of 6.12" >&2
+	# shellcheck disable=SC2086
+	apt-get $opts -qq update >&2
+	# shellcheck disable=SC2086
+	(cd "$apt/debs" && rm -f linux-source-6.12_* &&
+		apt-get $opts -qq download linux-source-6.12 >&2)
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	dpkg-deb --fsys-tarfile "$apt"/debs/linux-source-6.12_*.deb |
+		tar -xO ./usr/src/linux-source-6.12.tar.xz |
+		tar -xJ -C "$dir" --strip-components=1 \
+			--exclude='*/Documentation/*.rst' --exclude='*.dts*' \
+			--exclude='*/drivers/gpu/*.[ch]' \
+			--exclude='*/drivers/media/*.[ch]' \
+			--exclude='*/drivers/net/ethernet/*.[ch]' \
+			--exclude='*/drivers/net/wireless/*.[ch]' \
+			--exclude='*/sound/*.[ch]'
+	"$here/debug-kernel.sh" "$dir" >&2
+	echo "$stamp" >"$dir/stamp"
+	echo "$dir"
+	exit 0
+fi
 
 # shellcheck disable=SC2086
 {
