@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# make check-vm [KERNEL=6.1]   the tests in a VM, against the module
+# make check-vm [KERNEL="6.1 6.12"]   the tests in VMs, against the module
+# make check-module                   only what the module alone can do
+# make check-vm-debug                 all of it on a kernel that looks for mistakes
+# make check-vm-stress [KERNEL=...] [SECONDS=600] [SEED=N]
 #
-# KERNEL is what tests/vm/kernel.sh takes: 6.1, 6.12, 5.10, 7.3, SUITE:PACKAGE.
-# The first use of one fetches some 40 MB into $XDG_CACHE_HOME/ctltools.
+# KERNEL: one or more of what tests/vm/kernel.sh takes: 6.1, 6.12, 5.10, 7.3,
+# SUITE:PACKAGE, debug; they run side by side, a core each.  The first use of one
+# fetches some 40 MB into $XDG_CACHE_HOME/ctltools; that of "debug" compiles it
+# there, for half an hour.  VM_COMMAND runs something else in the guest.
 
-KERNEL ?= 6.1
+KERNEL ?= 6.1 6.12
+# Through the environment: no shell on its way takes it apart.
+VM_COMMAND ?= $(if $(TESTS),tests/run -b "$$CTL_BUILD" $(TESTS))
+export VM_COMMAND
+SECONDS ?= 600
+SEED ?=
 MODULE_BINS := $(patsubst tests/module/%.c,$(O)/tests/module/%,$(wildcard tests/module/*.c))
 
 $(O)/tests/module/%: tests/module/%.c
@@ -14,20 +24,24 @@ $(O)/tests/module/%: tests/module/%.c
 		-MF $@.d $(LDFLAGS) -o $@ $<
 -include $(MODULE_BINS:=.d)
 
-.PHONY: check-vm check-module module-programs
+.PHONY: check-vm check-vm-debug check-vm-stress check-module module-programs
 module-programs: $(MODULE_BINS)
 
 check-vm: test-programs module-programs
 	scripts/deps check build vm
-	@dir=$$(tests/vm/kernel.sh $(KERNEL)) || { \
-		echo "make check-vm: cannot fetch the kernel $(KERNEL) (no network? CTL_MIRROR names another mirror)" >&2; exit 2; }; \
-	for h in "$$dir"/usr/src/linux-headers-*-amd64; do :; done; \
-	$(MAKE) --no-print-directory kmod KDIR="$$h" KCC="$(CURDIR)/tests/vm/kcc" \
-		$(if $(filter 5.10 6.1 6.12,$(KERNEL)),WERROR=1) >$(O)/kmod.log 2>&1 || { \
-		cat $(O)/kmod.log; exit 2; }
-	tests/vm/run -b $(O) $(KERNEL) $(VM_COMMAND)
+	tests/vm/check -b $(O) $(KERNEL)
 
-# What only the module can do, alone: about a minute, half of it for the unload
-# under load.
 check-module:
-	$(MAKE) check-vm KERNEL=$(KERNEL) VM_COMMAND=tests/module/run
+	$(MAKE) check-vm VM_COMMAND=tests/module/run
+
+# Everything takes ten times as long there.
+check-vm-debug: test-programs module-programs
+	scripts/deps check build vm debug
+	VM_MEM=2048 VM_ENV="PATIENCE=1800 CTL_SLOW=1 LIMIT=1800 $(VM_ENV)" \
+		tests/vm/check -b $(O) -t 10800 debug
+
+# The whole time is spent in the guest; a little more for its start and its end.
+check-vm-stress: test-programs module-programs
+	scripts/deps check build vm
+	VM_COMMAND='tests/module/run stress' VM_MEM=2048 VM_ENV="STRESS=$(SECONDS) $(if $(SEED),SEED=$(SEED))" \
+		tests/vm/check -b $(O) -t $$(($(SECONDS) * 2 + 600)) $(KERNEL)
