@@ -62,6 +62,7 @@ static int finish(struct session *s, int code)
 	counts_free(s->counts);
 	values_free(s->values);
 	buf_free(&s->line);
+	inject_free(opt->inject);
 	free(opt->pids.v);
 	return cmd_finish(code);
 }

@@ -103,6 +103,8 @@ static void call(struct session *s, const struct event *e, struct buf *b)
 		buf_dec(b, r->ret);
 		buf_str(b, ",\"errno\":null");
 	}
+	if (call_injected(s, r))
+		buf_str(b, ",\"injected\":true");
 	buf_str(b, ",\"elapsed\":");
 	buf_udec(b, r->elapsed);
 	buf_put(b, "}\n", 2);

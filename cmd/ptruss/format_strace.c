@@ -61,6 +61,8 @@ static void result(const struct session *s, const struct ctl_rec_syscall *r,
 		if (s->opt->fd_paths && d->ret.kind == CTL_VAL_FD)
 			text_fd(b, r->h.pid, d->ret.value);
 	}
+	if (call_injected(s, r))
+		buf_str(b, " (INJECTED)");
 	if (s->opt->elapsed && !(r->h.flags & CTL_RECF_NORETURN))
 		buf_printf(b, " <%.6f>", r->elapsed / 1e9);
 }

@@ -51,7 +51,7 @@ static void result(const struct session *s, const struct ctl_rec_syscall *r,
 		}
 		if (s->color)
 			buf_str(b, "\033[39m");
-		if (r->h.flags & CTL_RECF_ABORTED)
+		if (r->h.flags & CTL_RECF_ABORTED && !s->opt->inject)
 			buf_str(b, " (aborted)");
 	} else {
 		buf_put(b, "= ", 2);
@@ -59,6 +59,8 @@ static void result(const struct session *s, const struct ctl_rec_syscall *r,
 		if (s->opt->fd_paths && d->ret.kind == CTL_VAL_FD)
 			text_fd(b, r->h.pid, d->ret.value);
 	}
+	if (call_injected(s, r))
+		buf_str(b, " (INJECTED)");
 }
 
 /* -a */

@@ -9,6 +9,7 @@
 enum {
 	KEY_DROP = 256, KEY_STRING, KEY_FAILED, KEY_OK, KEY_PATH, KEY_STYLE,
 	KEY_SORT, KEY_TIMELINE, KEY_LIST, KEY_TIED,
+	KEY_INJECT,
 };
 
 /*
@@ -46,6 +47,8 @@ static const struct argp_option option_table[] = {
 	RARE("fds", 'y', NULL, "Print what descriptors refer to"),
 	RARE("style", KEY_STYLE, "STYLE", "truss (default), strace or json"),
 	RARE("no-sleep", 'i', NULL, "Do not report calls that sleep"),
+	RARE("inject", KEY_INJECT, "CALLS:WHAT",
+	     "Make calls fail, return, wait or bring a signal"),
 	RARE("tied", KEY_TIED, NULL,
 	     "Spare CMD the stop at calls not traced; it dies with ptruss"),
 	RARE("list", KEY_LIST, NULL, "Print system calls and their classes"),
@@ -217,6 +220,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 							&format_json };
 	struct parsed *p = state->input;
 	struct options *opt = p->opt;
+	const char *problem;
 	uint64_t n;
 
 	switch (key) {
@@ -252,6 +256,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_TIMELINE:
 		opt->timeline = arg;
 		return 0;
+	case KEY_INJECT:
+		problem = inject_parse(&opt->inject, arg);
+		if (problem)
+			argp_error(state, "--inject=%s: %s", arg, problem);
+		return 0;
 	case KEY_PATH:
 		opt->path = arg;
 		return 0;
@@ -271,6 +280,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!opt->command && !opt->pids.n)
 			argp_error(state, "no command and no -p given");
+		if (opt->inject && opt->stops)
+			argp_error(state, "--inject and -T, -S, -M: not both");
 		if (opt->tied && (!opt->command || opt->stops))
 			argp_error(state, opt->stops ?
 				   "--tied cannot leave CMD stopped (-T, -S, -M)" :

@@ -7,6 +7,7 @@
 #include "buf.h"
 
 struct format;
+struct inject;
 enum sort { SORT_TIME, SORT_CALLS, SORT_ERRORS, SORT_NAME };
 
 #define FDS 1024
@@ -20,6 +21,7 @@ struct options {
 	bool argv, envp, no_sleep, verbose, raw, failed, ok, fd_paths;
 	bool want_color;
 	bool tied;
+	struct inject *inject; /* NULL: no --inject */
 	bool stops; /* -T, -S or -M */
 	enum sort sort;
 	const struct format *format;
@@ -83,6 +85,13 @@ static inline uint64_t time_since(uint64_t first, uint64_t time)
 	return time > first ? time - first : 0;
 }
 
+/* --inject took the place of the call. */
+static inline bool call_injected(const struct session *s,
+				 const struct ctl_rec_syscall *r)
+{
+	return s->opt->inject && r->h.flags & CTL_RECF_ABORTED;
+}
+
 /* options.c: exits when they are wrong */
 void options_parse(struct options *opt, int argc, char **argv);
 
@@ -123,6 +132,21 @@ int print_buf(struct session *s, struct buf *b, FILE *f);
 /* A thread that sleeps in a call; one that stopped. */
 int print_stop(struct session *s, const struct traced *t,
 	       const struct ctl_lwpstatus *l, const char *why);
+
+/* inject.c; inject may be NULL */
+/* Add what one --inject says; NULL, or what is wrong with it. */
+const char *inject_parse(struct inject **inject, const char *text);
+void inject_free(struct inject *in);
+int inject_set_up(const struct inject *in, struct ctl *h);
+/* Threads of h have stopped: how many were run on, or begin to wait. */
+int inject_serve(struct inject *in, struct ctl *h);
+/* Milliseconds until one that waits has to be run on; -1: none does. */
+int64_t inject_due(const struct inject *in);
+/* The thread is gone. */
+void inject_forget(struct inject *in, pid_t tid);
+/* The record, or a copy with the result that the caller got. */
+const struct ctl_rec *inject_result(struct inject *in,
+				    const struct ctl_rec *rec);
 
 /* timeline.c */
 int timeline_open(struct session *s);

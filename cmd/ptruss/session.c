@@ -117,6 +117,8 @@ static int set_up(struct session *s, struct traced *t)
 	if (r == 0)
 		r = set_stops(opt, t->h);
 	if (r == 0)
+		r = inject_set_up(opt->inject, t->h);
+	if (r == 0)
 		r = live_add(t, ctl_pid(t->h));
 	return r;
 }
@@ -214,11 +216,14 @@ static void note_life(struct session *s, struct traced *t,
 	if (rec->type == CTL_REC_FORK && s->opt->follow &&
 	    f->kind != CTL_FORK_THREAD) {
 		live_add(t, f->child_pid);
-		if (s->opt->stops)
+		if (s->opt->stops || s->opt->inject)
 			live_add(&s->born, f->child_pid);
 	}
-	else if (rec->type == CTL_REC_EXIT && x->process)
-		live_remove(t, rec->pid);
+	if (rec->type == CTL_REC_EXIT) {
+		inject_forget(s->opt->inject, rec->tid);
+		if (x->process)
+			live_remove(t, rec->pid);
+	}
 }
 
 /* Those that left without a record: a set-id program, or one lost by --drop. */
@@ -294,6 +299,7 @@ static int drain(struct session *s, struct traced *t)
 
 	while ((r = ctl_ring_next(t->h, &rec)) == 1) {
 		note_life(s, t, rec);
+		rec = inject_result(s->opt->inject, rec);
 		if (s->counts) {
 			counts_add(s->counts, rec);
 		} else {
@@ -326,9 +332,11 @@ static int serve(struct session *s, struct traced *t)
 		return n;
 	if (bits >= 0 && bits & CTL_POLL_STOPPED && s->opt->stops)
 		return abandon(s, t) < 0 ? write_failed(s) : 1;
+	if (bits >= 0 && bits & CTL_POLL_STOPPED && s->opt->inject)
+		n += inject_serve(s->opt->inject, t->h) > 0;
 	if (t->stop_only) {
-		t->done = bits != 0;
-		return 0;
+		t->done = bits & ~CTL_POLL_STOPPED;
+		return n > 0;
 	}
 	if (bits < 0)
 		return cmd_fail(bits, "trace", t->name);
@@ -393,9 +401,13 @@ static int wait_for_news(struct session *s, bool terminal)
 	sigset_t all, old;
 	struct timespec ts = { 0, WAKE_MS * 1000000L };
 	bool ready = false, gone = false, look = want_sleep(s) && !s->told_sleep;
+	int64_t due = inject_due(s->opt->inject);
 	unsigned n = 0;
 	int r = 1;
 
+	/* One that is kept waiting would be news all the time. */
+	if (due >= 0 && due < WAKE_MS)
+		ts.tv_nsec = (due ? due : 1) * 1000000L;
 	for (unsigned i = 0; i < s->n && n < 64; i++) {
 		struct traced *t = &s->v[i];
 
@@ -405,6 +417,8 @@ static int wait_for_news(struct session *s, bool terminal)
 			ready |= ctl_ring_wake(t->h, terminal ? 1 : WAKE_BYTES);
 		gone |= ctl_poll_check(t->h) & CTL_POLL_GONE;
 		p[n].fd = ctl_poll_fd(t->h, &p[n].events);
+		if (due >= 0)
+			p[n].events &= ~POLLPRI;
 		p[n++].revents = 0;
 	}
 	if (!n || ready)
@@ -414,7 +428,7 @@ static int wait_for_news(struct session *s, bool terminal)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	if (!caught || (s->opt->command && ncaught < 2))
-		r = ppoll(p, n, terminal && !gone && !look ? NULL : &ts, &old);
+		r = ppoll(p, n, terminal && !gone && !look && due < 0 ? NULL : &ts, &old);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (look && r == 0 && cmd_now_ms() - s->last_busy >= SLEEP_MS) {
 		s->told_sleep = true;

@@ -516,11 +516,16 @@ void record_exit(struct lwp *l, int64_t ret, unsigned flags)
 		/* A call that was aborted never reaches BPF. */
 		if (c->source && !(flags & CTL_RECF_ABORTED))
 			continue;
+		source_drain(c, true); /* what came before it */
 		d = draft_of(l, c);
 		if (!d)
 			continue;
-		if (!d->len)
-			draft_begin(d, l, CTL_RECF_NOENTRY);
+		if (!d->len) {
+			draft_begin(d, l, c->source ? 0 : CTL_RECF_NOENTRY);
+			/* Not made: all is as it was at its entry. */
+			if (c->source)
+				capture_run(l, d, CTL_AT_ENTRY, 0);
+		}
 		r = (void *)d->buf;
 		r->h.flags |= flags;
 		r->ret = ret;
