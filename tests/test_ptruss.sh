@@ -65,6 +65,17 @@ testCount()
 		"$(jq -s 'map(select(.type == "count") | .calls) | add' "$tmp/c")"
 }
 
+testHistogram()
+{
+	ptruss --histogram -j -o "$tmp/c" ls / >/dev/null
+	assertTrue "each call is in a bucket" "jq -se 'map(select(.type == \"count\")
+		| .calls == (.times | map(.count) | add)) | all and length > 5' '$tmp/c'"
+	ptruss --histogram -t openat -o "$tmp/o" ls / >/dev/null
+	assertTrue "bars" "grep -q '^ *[0-9]* *[0-9]* |\**\$' '$tmp/o'"
+	assertEquals "as many as calls" "$(sed -n 's/^openat *[0-9.]* *\([0-9]*\).*/\1/p' "$tmp/o")" \
+		"$(awk '/ \|/ { n += $2 } END { print n }' "$tmp/o")"
+}
+
 testEveryCallIsSeen()
 {
 	# As many reads as there are bytes, and one for the end.

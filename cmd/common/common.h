@@ -56,6 +56,18 @@ int cmd_parse_seconds(const char *s, int *ms);
 
 int64_t cmd_now_ms(void); /* CLOCK_MONOTONIC */
 
+/* ----------------------------------------------------------- histograms -- */
+
+struct cmd_histogram {
+	uint64_t n[2][65]; /* of values >= 0, and below; by their bits */
+};
+void cmd_histogram_add(struct cmd_histogram *h, uint64_t magnitude,
+		       bool negative);
+/* A line a power of two, from the least to the greatest there was. */
+void cmd_histogram_print(const struct cmd_histogram *h, FILE *out);
+/* [{"from", "count"}], the caller's. */
+struct json_object *cmd_histogram_json(const struct cmd_histogram *h);
+
 /* ------------------------------------------------------------- operands -- */
 
 struct cmd_operand {

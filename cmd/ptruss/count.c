@@ -13,6 +13,7 @@ struct kind {
 	int abi;
 	unsigned nr;
 	uint64_t calls, errors, ns;
+	struct cmd_histogram times; /* ns, for --histogram */
 };
 
 struct counts {
@@ -48,6 +49,7 @@ void counts_add(struct counts *c, const struct ctl_rec *rec)
 	k->calls++;
 	k->errors += r->ret < 0 && r->ret >= -4095;
 	k->ns += r->elapsed;
+	cmd_histogram_add(&k->times, r->elapsed, false);
 }
 
 static int more_first(uint64_t a, uint64_t b)
@@ -110,15 +112,25 @@ static const char *kind_name(const struct kind *k, char *buf, size_t size)
 static void print_json(const struct counts *c, const struct session *s,
 		       const struct kind **v, unsigned n)
 {
+	struct json_object *list;
 	char name[64];
 	unsigned i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		fprintf(s->out,
 			"{\"type\":\"count\",\"name\":\"%s\",\"calls\":%" PRIu64
-			",\"errors\":%" PRIu64 ",\"elapsed\":%" PRIu64 "}\n",
+			",\"errors\":%" PRIu64 ",\"elapsed\":%" PRIu64,
 			kind_name(v[i], name, sizeof(name)), v[i]->calls,
 			v[i]->errors, v[i]->ns);
+		if (s->opt->histogram) {
+			list = cmd_histogram_json(&v[i]->times);
+			fprintf(s->out, ",\"times\":%s",
+				json_object_to_json_string_ext(
+					list, JSON_C_TO_STRING_PLAIN));
+			json_object_put(list);
+		}
+		fputs("}\n", s->out);
+	}
 	for (i = 1; i <= 64; i++)
 		if (c->signals[i])
 			fprintf(s->out,
@@ -163,4 +175,8 @@ void counts_print(const struct counts *c, const struct session *s)
 		if (c->signals[i])
 			fprintf(s->out, "%-24s %12s %10" PRIu64 "\n",
 				ctl_signal_name(i), "", c->signals[i]);
+	for (i = 0; i < n && s->opt->histogram; i++) {
+		fprintf(s->out, "\n%s, ns\n", kind_name(v[i], name, sizeof(name)));
+		cmd_histogram_print(&v[i]->times, s->out);
+	}
 }

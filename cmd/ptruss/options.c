@@ -9,7 +9,7 @@
 enum {
 	KEY_DROP = 256, KEY_STRING, KEY_FAILED, KEY_OK, KEY_PATH, KEY_STYLE,
 	KEY_SORT, KEY_TIMELINE, KEY_LIST, KEY_TIED,
-	KEY_INJECT,
+	KEY_INJECT, KEY_HISTOGRAM,
 };
 
 /*
@@ -31,6 +31,7 @@ static const struct argp_option option_table[] = {
 	RARE("stop-fault", 'M', "FAULTS", "Stop on these faults and leave it so"),
 	{ "count", 'c', NULL, 0, "Print counts and times at the end", 0 },
 	RARE("sort", KEY_SORT, "KEY", "-c: by time, calls, errors or name"),
+	RARE("histogram", KEY_HISTOGRAM, NULL, "-c: and how the times are spread"),
 	{ "output", 'o', "FILE", 0, "Write to FILE instead of standard error",
 	  0 },
 	RARE("timeline", KEY_TIMELINE, "FILE", "Write a trace for Perfetto"),
@@ -125,6 +126,9 @@ static error_t parse_flag(int key, struct options *opt)
 		return 0;
 	case KEY_TIED:
 		opt->tied = opt->follow = true;
+		return 0;
+	case KEY_HISTOGRAM:
+		opt->count = opt->histogram = true;
 		return 0;
 	case 'c':
 		opt->count = true;

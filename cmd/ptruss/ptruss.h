@@ -20,7 +20,7 @@ struct options {
 	bool follow, count, drop, lwps, since_start, delta, elapsed;
 	bool argv, envp, no_sleep, verbose, raw, failed, ok, fd_paths;
 	bool want_color;
-	bool tied;
+	bool tied, histogram;
 	struct inject *inject; /* NULL: no --inject */
 	bool stops; /* -T, -S or -M */
 	enum sort sort;

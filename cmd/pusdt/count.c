@@ -29,7 +29,8 @@ struct options {
 	/* what came of it */
 	struct row *rows;
 	size_t nrows, room;
-	uint64_t total, spread[2][65]; /* of values >= 0, and below */
+	uint64_t total;
+	struct cmd_histogram spread;
 };
 
 static const struct argp_option option_table[] = {
@@ -201,7 +202,7 @@ static void spread_value(struct options *opt, const struct ctl_rec_probe *r,
 		   (int64_t)v < 0;
 	if (negative)
 		v = -v;
-	opt->spread[negative][v ? 64 - __builtin_clzll(v) : 0]++;
+	cmd_histogram_add(&opt->spread, v, negative);
 }
 
 static bool count_record(struct pusdt_session *s, const struct ctl_rec *rec,
@@ -291,66 +292,13 @@ static void print_table(const struct options *opt, bool final)
 	free(v);
 }
 
-static void print_bar(uint64_t n, uint64_t most)
-{
-	unsigned len = most ? (unsigned)((__uint128_t)n * 40 / most) : 0;
-
-	printf(" %8" PRIu64 " |%.*s\n", n, (int)len,
-	       "****************************************");
-}
-
-static void print_spread(const struct options *opt)
-{
-	uint64_t most = 0;
-	int first = 65, last = -65;
-
-	/* Below 0 from the largest down, then 0, then up. */
-	for (int i = -64; i <= 64; i++) {
-		uint64_t n = opt->spread[i < 0][i < 0 ? -i : i];
-
-		if (!n)
-			continue;
-		if (n > most)
-			most = n;
-		if (first > 64)
-			first = i;
-		last = i;
-	}
-	printf("\narg%d\n", opt->hist);
-	for (int i = first; i <= last; i++) {
-		uint64_t n = opt->spread[i < 0][i < 0 ? -i : i];
-
-		if (i)
-			printf("%s%20llu", i < 0 ? "-" : " ",
-			       1ULL << ((i < 0 ? -i : i) - 1));
-		else
-			printf("%21d", 0);
-		print_bar(n, most);
-	}
-}
-
 static void json_spread(const struct options *opt)
 {
 	struct json_object *o = json_object_new_object();
-	struct json_object *list = json_object_new_array(), *b;
 
-	for (int i = -64; i <= 64; i++) {
-		uint64_t n = opt->spread[i < 0][i < 0 ? -i : i], at = 0;
-
-		if (!n)
-			continue;
-		if (i)
-			at = 1ULL << ((i < 0 ? -i : i) - 1);
-		b = json_object_new_object();
-		json_object_object_add(b, "from",
-				       i < 0 ? json_object_new_int64(-at) :
-					       json_object_new_uint64(at));
-		json_object_object_add(b, "count", json_object_new_int64(n));
-		json_object_array_add(list, b);
-	}
 	json_object_object_add(o, "type", json_object_new_string("hist"));
 	json_object_object_add(o, "arg", json_object_new_int(opt->hist));
-	json_object_object_add(o, "buckets", list);
+	json_object_object_add(o, "buckets", cmd_histogram_json(&opt->spread));
 	cmd_json_print(stdout, o);
 }
 
@@ -376,10 +324,12 @@ static int count(struct pusdt_session *s, struct options *opt)
 		next += opt->interval;
 	} while (!ferror(stdout));
 	print_table(opt, true);
-	if (opt->hist >= 0 && opt->json)
+	if (opt->hist >= 0 && opt->json) {
 		json_spread(opt);
-	else if (opt->hist >= 0 && opt->total)
-		print_spread(opt);
+	} else if (opt->hist >= 0 && opt->total) {
+		printf("\narg%d\n", opt->hist);
+		cmd_histogram_print(&opt->spread, stdout);
+	}
 	lost = ctl_ring_lost(s->h);
 	if (lost)
 		cmd_complain("%" PRIu64 " hits were lost", lost);
