@@ -65,6 +65,37 @@ testCount()
 		"$(jq -s 'map(select(.type == "count") | .calls) | add' "$tmp/c")"
 }
 
+# The same descriptor, one file after the other, and a copy of it.
+testDescriptors()
+{
+	echo one >"$tmp/one"
+	echo two >"$tmp/two"
+	ptruss -f -y -t openat,read,close,dup2,fcntl -o "$tmp/o" \
+		sh -c 'cd "$1"; cat one two; cat <"$1/two"' sh "$tmp" >/dev/null
+	for f in one two; do
+		assertEquals "read of $f" "$([ $f = one ] && echo 1 || echo 2)" \
+			"$(grep -c "read([0-9]*<.*/*$f>, \"$f.n\"" "$tmp/o")"
+		assertTrue "close of $f" "grep -q 'close([0-9]*<.*/*$f>)' '$tmp/o'"
+	done
+	assertTrue "the copy" "grep -q 'read(0<$tmp/two>, \"two' '$tmp/o'"
+}
+
+testSockets()
+{
+	needs_command python3 || return 0
+	ptruss -y -t %network -o "$tmp/o" python3 -c '
+import socket, sys, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(1)
+c = socket.create_connection(s.getsockname()); a, _ = s.accept()
+c.send(b"x")
+u = socket.socket(socket.AF_UNIX); u.bind(sys.argv[1]); u.listen(1)
+print(s.getsockname()[1], c.getsockname()[1], flush=True)
+time.sleep(0.5)' "$tmp/sock" >"$tmp/ports" 2>/dev/null
+	read server client <"$tmp/ports"
+	assertTrue "TCP" "grep -q 'sendto([0-9]*<TCP:.127.0.0.1:$client->127.0.0.1:$server.>' '$tmp/o'"
+	assertTrue "UNIX" "grep -q 'listen([0-9]*<UNIX-STREAM:.[0-9]*,\"$tmp/sock\".>' '$tmp/o'"
+}
+
 testHistogram()
 {
 	ptruss --histogram -j -o "$tmp/c" ls / >/dev/null

@@ -19,25 +19,37 @@ int print_buf(struct session *s, struct buf *b, FILE *f)
 	return n && fwrite(b->p, 1, n, f) != n ? -EIO : 0;
 }
 
+static int print_event(struct session *s, const struct event *e)
+{
+	int r = 0;
+
+	if (e->call && !values_wanted(s->opt, (const void *)e->rec, e->call))
+		return 0;
+	if (s->timeline)
+		r = timeline_record(s, e);
+	if (r == 0 && s->out) {
+		s->opt->format->event(s, e, &s->line);
+		r = print_buf(s, &s->line, s->out);
+	}
+	return r;
+}
+
 int print_record(struct session *s, const struct traced *t,
 		 const struct ctl_rec *rec)
 {
 	struct event e = { .t = t, .rec = rec };
-	int r = 0;
+	bool fds = s->opt->fd_paths || s->opt->path;
+	int r;
 
 	if (!s->first)
 		s->first = s->last = rec->time;
-	if (rec->type == CTL_REC_SYSCALL || rec->type == CTL_REC_SYSENTRY) {
+	if (rec->type == CTL_REC_SYSCALL || rec->type == CTL_REC_SYSENTRY)
 		e.call = values_of(s->values, (const void *)rec);
-		if (!values_wanted(s->opt, (const void *)rec, e.call))
-			return 0;
-	}
-	if (s->timeline)
-		r = timeline_record(s, &e);
-	if (r == 0 && s->out) {
-		s->opt->format->event(s, &e, &s->line);
-		r = print_buf(s, &s->line, s->out);
-	}
+	if (fds)
+		fd_before(rec, e.call);
+	r = print_event(s, &e);
+	if (fds)
+		fd_after(rec, e.call);
 	s->last = rec->time;
 	return r;
 }

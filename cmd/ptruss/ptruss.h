@@ -113,8 +113,11 @@ bool fdset_has(const struct fdset *f, uint64_t fd);
 #define TEXT_COLOR 2
 #define TEXT_UTF8 4 /* strings may have characters beyond ASCII */
 void text_val(struct buf *b, const struct ctl_val *v, unsigned flags);
-/* -y: what a descriptor of this process is */
+/* fd.c: -y and --path.  What a descriptor of this process is */
 void text_fd(struct buf *b, pid_t pid, uint64_t fd);
+/* Every record comes by here, before and after it is printed. */
+void fd_before(const struct ctl_rec *rec, const struct ctl_decoded *d);
+void fd_after(const struct ctl_rec *rec, const struct ctl_decoded *d);
 const char *call_name(const struct ctl_rec_syscall *r,
 		      const struct ctl_decoded *d, char buf[32]);
 bool call_failed(int64_t ret);	 /* -errno */

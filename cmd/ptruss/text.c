@@ -136,22 +136,6 @@ void text_val(struct buf *b, const struct ctl_val *v, unsigned flags)
 	}
 }
 
-void text_fd(struct buf *b, pid_t pid, uint64_t fd)
-{
-	char link[64], to[512];
-	ssize_t n;
-
-	if (fd > INT32_MAX)
-		return;
-	snprintf(link, sizeof(link), "/proc/%d/fd/%d", pid, (int)fd);
-	n = readlink(link, to, sizeof(to));
-	if (n <= 0)
-		return;
-	buf_char(b, '<');
-	buf_escaped(b, to, n, true);
-	buf_char(b, '>');
-}
-
 /* 16 bytes a line, as hexadecimal and as characters. */
 void text_dump(struct buf *b, const struct ctl_val *v)
 {
