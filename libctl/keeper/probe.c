@@ -34,9 +34,10 @@
 
 #include <linux/kcmp.h>
 
+#include "insn.h"
 #include "keeper.h"
 
-#define INT3 0xcc
+#define INT3 CTL_INT3
 #define BUCKETS 256U
 
 /* Structures in the operand have to be aligned for us, and are: message.c. */
@@ -128,56 +129,6 @@ static struct probe *probe_find(struct probes *t, uint32_t id)
 	return NULL;
 }
 
-/* ---------------------------------------------------------- instructions -- */
-
-/* The length of "nopw/nopl r/m" at p, whose opcode 0f 1f was seen. */
-static unsigned modrm_len(const uint8_t *p, unsigned n)
-{
-	unsigned mod, rm, len = 3;
-
-	if (n < 3)
-		return 0;
-	mod = p[2] >> 6;
-	rm = p[2] & 7;
-	if (mod != 3 && rm == 4)
-		len++;
-	if (mod == 1)
-		len += 1;
-	else if (mod == 2 || (mod == 0 && rm == 5))
-		len += 4;
-	return len;
-}
-
-/* The length of the nop at p; 0: it is none. */
-static unsigned nop_len(const uint8_t *p, unsigned n)
-{
-	unsigned i = 0, len;
-
-	while (i < n && i < 4 && (p[i] == 0x66 || p[i] == 0x2e))
-		i++;
-	if (i < n && p[i] == 0x90)
-		return i + 1;
-	if (n - i >= 3 && p[i] == 0x0f && p[i + 1] == 0x1f) {
-		len = modrm_len(p + i, n - i);
-		return len && i + len <= 15 ? i + len : 0;
-	}
-	if (n >= 4 && !memcmp(p, "\xf3\x0f\x1e", 3) &&
-	    (p[3] == 0xfa || p[3] == 0xfb))
-		return 4;
-	return 0;
-}
-
-/* xor %eax, %eax or %rax, %rax, by either opcode. */
-static unsigned xor_len(const uint8_t *p, unsigned n)
-{
-	unsigned rex = n && p[0] == 0x48;
-
-	if (n >= rex + 2 && (p[rex] == 0x31 || p[rex] == 0x33) &&
-	    p[rex + 1] == 0xc0)
-		return rex + 2;
-	return 0;
-}
-
 static int examine(struct proc *p, struct bp *b, bool is_enabled)
 {
 	uint8_t code[15];
@@ -189,13 +140,13 @@ static int examine(struct proc *p, struct bp *b, bool is_enabled)
 	b->old = code[0];
 	if (code[0] == INT3)
 		return -EBUSY;
-	b->len = nop_len(code, n);
+	b->len = ctl_nop_len(code, n);
 	if (!b->len && is_enabled) {
-		b->len = xor_len(code, n);
+		b->len = ctl_xor_len(code, n);
 		b->clears_rax = b->len != 0;
 	}
 	/* All there is of a function that debuggers put breakpoints on. */
-	if (!b->len && code[0] == 0xc3) {
+	if (!b->len && ctl_ret_len(code, n)) {
 		b->len = 1;
 		b->returns = true;
 	}
