@@ -327,6 +327,33 @@ static void take_msghdr(struct fetch *f, u64 addr, u64 total, size_t limit)
 	memcpy(head, &m, sizeof(m));
 }
 
+/*
+ * The registers, then the stack.  What lies below the pointer's page has been
+ * used by those who called, so it is there or it is not the stack any more:
+ * nothing to wait for.
+ */
+static void take_stack(struct fetch *f, size_t limit)
+{
+	struct ctl_regs *r = (void *)f->s->at;
+	size_t got;
+	u8 *stack;
+
+	if (f->s->room < sizeof(*r) || ctl_regs_get(current, r)) {
+		f->flags |= CTL_CAPF_FAULT;
+		return;
+	}
+	f->s->at += sizeof(*r);
+	f->s->room -= sizeof(*r);
+	f->len += sizeof(*r);
+	stack = f->s->at;
+	got = f->len;
+	take(f, r->rsp, limit);
+	got = f->len - got;
+	if (got)
+		f->missing = false;
+	ctl_uprobe_returns(r->rsp, stack, got, r->cs == __USER32_CS ? 4 : 8);
+}
+
 static void fetch(struct fetch *f, const struct ctl_capop *op, bool at_exit)
 {
 	const struct ctl_lwp *lwp = f->lwp;
@@ -385,7 +412,38 @@ static void fetch(struct fetch *f, const struct ctl_capop *op, bool at_exit)
 	case CTL_CAP_MSG:
 		take_msghdr(f, addr, done, op->limit);
 		return;
+	case CTL_CAP_STACK:
+		take_stack(f, op->limit);
+		return;
 	}
+}
+
+static void cap_begin(struct ctl_sink *s)
+{
+	s->at += sizeof(struct ctl_cap);
+	s->room -= sizeof(struct ctl_cap);
+}
+
+/* What f has taken, with cap before it.  false: nothing, retry later. */
+static bool cap_end(struct fetch *f, struct ctl_cap *cap)
+{
+	struct ctl_sink *s = f->s;
+	u8 *start = s->at - f->len - sizeof(*cap);
+
+	if (f->missing) {
+		s->room += s->at - start;
+		s->at = start;
+		return false;
+	}
+	cap->len = f->len;
+	cap->flags |= f->flags;
+	memcpy(start, cap, sizeof(*cap));
+	while ((s->at - start) & 7) {
+		*s->at++ = 0;
+		s->room--;
+	}
+	s->ncap++;
+	return true;
 }
 
 /* One operation into the sink.  false: nothing was left there, retry later. */
@@ -393,35 +451,47 @@ static bool run_op(struct ctl_lwp *lwp, struct ctl_sink *s,
 		   const struct ctl_capop *op, bool at_exit, bool late)
 {
 	struct fetch f = { .s = s, .lwp = lwp };
-	u8 *start = s->at;
-	size_t room = s->room;
-	struct ctl_cap cap;
+	struct ctl_cap cap = {
+		.op = op->op,
+		.arg = op->arg,
+		.when = op->when,
+		.flags = late ? CTL_CAPF_LATE : 0,
+	};
 
-	if (!lwp->arg[op->arg] || room < sizeof(cap))
+	if ((!lwp->arg[op->arg] && op->op != CTL_CAP_STACK) ||
+	    s->room < sizeof(cap))
 		return true;
-	s->at += sizeof(cap);
-	s->room -= sizeof(cap);
+	cap_begin(s);
 	if (late && lwp->execed)
 		f.flags = CTL_CAPF_FAULT;
 	else
 		fetch(&f, op, at_exit);
-	if (f.missing) {
-		s->at = start;
-		s->room = room;
-		return false;
-	}
-	cap.op = op->op;
-	cap.arg = op->arg;
-	cap.when = op->when;
-	cap.flags = f.flags | (late ? CTL_CAPF_LATE : 0);
-	cap.len = f.len;
-	memcpy(start, &cap, sizeof(cap));
-	while ((s->at - start) & 7) {
-		*s->at++ = 0;
-		s->room--;
-	}
-	s->ncap++;
-	return true;
+	return cap_end(&f, &cap);
+}
+
+bool ctl_capture_string(struct ctl_lwp *lwp, struct ctl_sink *s, u8 arg,
+			u64 addr, u32 limit)
+{
+	struct fetch f = { .s = s, .lwp = lwp };
+	struct ctl_cap cap = { .op = CTL_CAP_STR, .arg = arg };
+
+	if (s->room < sizeof(cap))
+		return true;
+	cap_begin(s);
+	take_string(&f, addr, limit);
+	return cap_end(&f, &cap);
+}
+
+bool ctl_capture_stack(struct ctl_lwp *lwp, struct ctl_sink *s, u32 limit)
+{
+	struct fetch f = { .s = s, .lwp = lwp };
+	struct ctl_cap cap = { .op = CTL_CAP_STACK };
+
+	if (s->room < sizeof(cap))
+		return true;
+	cap_begin(s);
+	take_stack(&f, limit);
+	return cap_end(&f, &cap);
 }
 
 int ctl_capture_entry(struct ctl_handle *h, struct ctl_lwp *lwp,

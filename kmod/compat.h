@@ -21,6 +21,7 @@
 #include <linux/sched/signal.h>
 #include <linux/time_namespace.h>
 #include <linux/tracepoint.h>
+#include <linux/uprobes.h>
 #include <linux/version.h>
 
 #include "config.h"
@@ -132,6 +133,108 @@ static inline u64 ctl_boottime_here(u64 ns)
 
 	timens_add_boottime(&ts);
 	return timespec64_to_ns(&ts);
+#endif
+}
+
+/*
+ * -- uprobes.  Until 6.12 a probe was named by inode and offset at each turn;
+ * since then by what registering it returns.
+ */
+struct ctl_uprobe {
+	struct uprobe_consumer uc;
+	struct inode *inode;
+	loff_t offset;
+	struct uprobe *uprobe;
+};
+
+static inline int ctl_uprobe_register(struct ctl_uprobe *u, loff_t ref)
+{
+#ifdef CTL_HAVE_UPROBE_HANDLE
+	struct uprobe *r = uprobe_register(u->inode, u->offset, ref, &u->uc);
+
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	u->uprobe = r;
+	return 0;
+#elif defined(CTL_HAVE_UPROBE_REFCTR)
+	return uprobe_register_refctr(u->inode, u->offset, ref, &u->uc);
+#else
+	return uprobe_register(u->inode, u->offset, ref, &u->uc);
+#endif
+}
+
+/* Handlers may still run until ctl_uprobe_sync(). */
+static inline void ctl_uprobe_unregister(struct ctl_uprobe *u)
+{
+#ifdef CTL_HAVE_UPROBE_NOSYNC
+	uprobe_unregister_nosync(u->uprobe, &u->uc);
+#elif defined(CTL_HAVE_UPROBE_HANDLE)
+	uprobe_unregister(u->uprobe, &u->uc);
+#else
+	uprobe_unregister(u->inode, u->offset, &u->uc);
+#endif
+}
+
+static inline void ctl_uprobe_sync(void)
+{
+#ifdef CTL_HAVE_UPROBE_NOSYNC
+	uprobe_unregister_sync();
+#endif
+}
+
+/* What their functions get besides. */
+#ifdef CTL_HAVE_UPROBE_FILTER_CTX
+#define CTL_UPROBE_CTX , enum uprobe_filter_ctx ctx
+#else
+#define CTL_UPROBE_CTX
+#endif
+#ifdef CTL_HAVE_UPROBE_DATA
+#define CTL_UPROBE_DATA , __u64 *data
+#else
+#define CTL_UPROBE_DATA
+#endif
+
+/* current is about to execute the instruction under a uprobe elsewhere. */
+static inline bool ctl_uprobe_midway(void)
+{
+#ifdef CONFIG_UPROBES
+	return current->utask && current->utask->active_uprobe;
+#else
+	return false;
+#endif
+}
+
+/*
+ * In a handler.  Since 6.18 a uprobe on a nop of five bytes becomes, after its
+ * first hit, a call; and a call writes below the stack pointer, where leaf
+ * functions keep what is theirs.  Leave it the breakpoint that it is.
+ */
+static inline void ctl_uprobe_keep(void)
+{
+#ifdef CTL_HAVE_UPROBE_OPTIMIZE
+	if (current->utask && current->utask->auprobe)
+		set_bit(ARCH_UPROBE_FLAG_OPTIMIZE_FAIL,
+			&current->utask->auprobe->flags);
+#endif
+}
+
+/*
+ * n bytes of current's stack, from sp on, were copied to buf: put the return
+ * addresses back that functions whose return is probed have not at hand now.
+ */
+static inline void ctl_uprobe_returns(unsigned long sp, u8 *buf, size_t n,
+				      size_t width)
+{
+#ifdef CONFIG_UPROBES
+	const struct return_instance *ri;
+	u64 addr;
+
+	for (ri = current->utask ? current->utask->return_instances : NULL; ri;
+	     ri = ri->next) {
+		addr = ri->orig_ret_vaddr;
+		if (n >= width && ri->stack - sp <= n - width)
+			memcpy(buf + (ri->stack - sp), &addr, width);
+	}
 #endif
 }
 

@@ -75,6 +75,7 @@ static void proc_free(struct kref *ref)
 {
 	struct ctl_proc *proc = container_of(ref, struct ctl_proc, ref);
 
+	ctl_traps_free(proc);
 	if (proc->from)
 		ctl_proc_put(proc->from);
 	put_pid(proc->pid);
@@ -91,6 +92,9 @@ static void lwp_free(struct kref *ref)
 	struct ctl_lwp *lwp = container_of(ref, struct ctl_lwp, ref);
 
 	ctl_drafts_drop(lwp);
+	ctl_calls_drop(lwp);
+	if (lwp->adopts)
+		ctl_proc_put(lwp->adopts);
 	put_task_struct(lwp->task);
 	ctl_proc_put(lwp->proc);
 	kfree_rcu(lwp, rcu);
@@ -117,6 +121,7 @@ struct ctl_proc *ctl_proc_new(struct pid *pid, gfp_t gfp)
 	INIT_LIST_HEAD(&proc->covers);
 	INIT_LIST_HEAD(&proc->all);
 	init_waitqueue_head(&proc->wq);
+	ctl_probes_init(proc);
 	INIT_DELAYED_WORK(&proc->settle, settle);
 	return proc;
 }
@@ -156,6 +161,7 @@ struct ctl_lwp *ctl_lwp_new(struct ctl_proc *proc, struct task_struct *t,
 		return NULL;
 	kref_init(&lwp->ref);
 	INIT_LIST_HEAD(&lwp->drafts);
+	INIT_LIST_HEAD(&lwp->calls);
 	lwp->proc = ctl_proc_get(proc);
 	lwp->task = get_task_struct(t);
 	return lwp;
@@ -194,7 +200,12 @@ void ctl_lwp_remove(struct ctl_lwp *lwp)
 
 /* -- the callback --------------------------------------------------------- */
 
-static void work_done(void)
+void ctl_work_begin(void)
+{
+	atomic_inc(&works);
+}
+
+void ctl_work_end(void)
 {
 	if (atomic_dec_and_test(&works))
 		wake_up_all(&works_wq);
@@ -213,7 +224,12 @@ static void at_user(struct callback_head *cb)
 	/* A thread that is on its way out has no user code to be kept from. */
 	if (current->flags & PF_EXITING)
 		goto out;
+	ctl_probe_adopt(lwp);
+	if (ctl_probe_midway(lwp))
+		goto out;
+	ctl_probe_trapped(lwp);
 	ctl_syscall_work(lwp);
+	ctl_probe_work(lwp);
 	ctl_signal_work(lwp);
 	for (;;) {
 		ctl_ring_wait(lwp);
@@ -237,7 +253,7 @@ static void at_user(struct callback_head *cb)
 		ctl_step_arm(lwp);
 out:
 	ctl_lwp_put(lwp);
-	work_done();
+	ctl_work_end();
 }
 
 void ctl_lwp_kick(struct ctl_lwp *lwp)
@@ -246,14 +262,14 @@ void ctl_lwp_kick(struct ctl_lwp *lwp)
 	if (lwp->queued || lwp->dead)
 		return;
 	kref_get(&lwp->ref);
-	atomic_inc(&works);
+	ctl_work_begin();
 	init_task_work(&lwp->work, at_user);
 	lwp->queued = true;
 	if (ctl_sym.task_work_add(lwp->task, &lwp->work, TWA_RESUME) == 0)
 		return;
 	/* It is past its last chance to run any: it exits. */
 	lwp->queued = false;
-	work_done();
+	ctl_work_end();
 	ctl_lwp_put(lwp); /* never the last: the caller found it somewhere */
 }
 
@@ -271,7 +287,7 @@ static void lwp_cancel(struct ctl_lwp *lwp)
 	}
 	if (ctl_sym.task_work_cancel(lwp->task, at_user)) {
 		ctl_lwp_put(lwp);
-		work_done();
+		ctl_work_end();
 	}
 }
 
@@ -289,6 +305,8 @@ static bool still_wanted(struct ctl_lwp *lwp, u32 why, u32 what)
 	switch (why) {
 	case PR_REQUESTED:
 		return lwp->dstop;
+	case PR_PROBE:
+		return lwp->probe_hold == what;
 	case PR_SYSENTRY:
 		return ctl_sysset_has(&proc->sysentry, lwp->abi, what);
 	case PR_SYSEXIT:
@@ -383,7 +401,8 @@ bool ctl_lwp_stopped(struct ctl_lwp *lwp)
 	 * The callback was queued before we look: a thread that is not running
 	 * now has it in front of it, whatever it does when it wakes.
 	 */
-	if (!lwp->vstop && ctl_task_asleep(lwp->task)) {
+	if (!lwp->vstop && !READ_ONCE(lwp->midway) &&
+	    ctl_task_asleep(lwp->task)) {
 		lwp->vstop = true;
 		lwp->why = PR_REQUESTED;
 		lwp->what = 0;
@@ -434,6 +453,9 @@ static void settle(struct work_struct *w)
 				wake_up_all(&proc->wq);
 			else
 				pending = true;
+			/* Turned away, and the trap did not come. */
+			if (!lwp->vstop && READ_ONCE(lwp->midway))
+				ctl_lwp_kick(lwp);
 		}
 	}
 	if (pending)
@@ -528,6 +550,7 @@ void ctl_proc_release(struct ctl_proc *proc)
 	memset(&proc->sysentry, 0, sizeof(proc->sysentry));
 	memset(&proc->sysexit, 0, sizeof(proc->sysexit));
 	proc->sigtrace = proc->flttrace = proc->discard = proc->modes = 0;
+	ctl_probes_end(proc, false);
 	ctl_proc_update(proc);
 	ctl_proc_run(proc, 0);
 	wake_up_all(&proc->wq);
@@ -622,6 +645,7 @@ static void proc_forget(struct ctl_proc *proc)
 	struct ctl_lwp *lwp;
 	LIST_HEAD(gone);
 
+	ctl_probes_reap(proc); /* at unload; else there are none */
 	proc_unpublish(proc);
 	spin_lock_irq(&proc->lock);
 	proc->detached = true;
@@ -719,7 +743,9 @@ static bool lwp_busy(struct ctl_lwp *lwp)
 	return lwp->held || lwp->dstop || atomic_read(&lwp->npending) || lwp->regs_set ||
 	       READ_ONCE(lwp->entry_hold) || READ_ONCE(lwp->exit_hold) ||
 	       READ_ONCE(lwp->slow) || READ_ONCE(lwp->stepping) ||
-	       READ_ONCE(lwp->step_done);
+	       READ_ONCE(lwp->step_done) || READ_ONCE(lwp->probe_hold) ||
+	       READ_ONCE(lwp->midway) || READ_ONCE(lwp->answer) || lwp->adopts ||
+	       READ_ONCE(lwp->trapped);
 }
 
 /*
@@ -731,7 +757,7 @@ static int proc_idle(struct ctl_proc *proc, bool handles)
 	struct ctl_lwp *lwp;
 
 	if ((handles && !list_empty(&proc->handles)) ||
-	    !list_empty(&proc->covers) ||
+	    !list_empty(&proc->covers) || ctl_probes_state(proc) == 2 ||
 	    proc->stopping || proc->sigtrace || proc->flttrace ||
 	    proc->discard || !sysset_empty(&proc->sysentry) ||
 	    !sysset_empty(&proc->sysexit))
@@ -739,6 +765,8 @@ static int proc_idle(struct ctl_proc *proc, bool handles)
 	list_for_each_entry(lwp, &proc->lwps, link)
 		if (lwp->held || lwp->dstop)
 			return 0;
+	if (ctl_probes_state(proc))
+		return 1;
 	list_for_each_entry(lwp, &proc->lwps, link)
 		if (lwp_busy(lwp))
 			return 1;
@@ -778,7 +806,8 @@ static bool gc(void)
 		spin_lock_irq(&ctl_procs_lock);
 		list_for_each_entry(proc, &ctl_all, all) {
 			spin_lock(&proc->lock);
-			idle = proc->gone && list_empty(&proc->handles) ?
+			idle = proc->gone && list_empty(&proc->handles) &&
+					       !ctl_probes_state(proc) ?
 				       2 : proc_idle(proc, true);
 			spin_unlock(&proc->lock);
 			if (idle == 1)

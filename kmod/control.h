@@ -11,6 +11,8 @@
  *   life.c       fork, exec, exit
  *   ring.c       handles' rings and what goes into them
  *   capture.c    capture programs
+ *   probe.c      probes, by uprobes
+ *   trap.c       ... and by breakpoints, where there can be none
  *   regs.c       registers and memory
  *   status.c     struct ctl_status
  *   message.c    the messages
@@ -30,6 +32,8 @@
  *
  * Locks, outermost first
  *   ctl_mutex        binding, closing, switching hooks; may sleep
+ *   ctl_proc.probe_mutex  enabling and disabling probes, which waits for their
+ *                    handlers; a parent's before its child's; may sleep
  *   sighand->siglock (the kernel's; hooks are called with it held)
  *   ctl_procs_lock   the hash and list of processes
  *   ctl_proc.lock    everything in a ctl_proc and in its ctl_lwps that another
@@ -86,6 +90,12 @@ struct ctl_proc {
 	/* Compared, never followed: the image that the handles may see (P5). */
 	const struct mm_struct *mm;
 
+	struct mutex probe_mutex;
+	struct list_head probes; /* both locks to change it, either to look */
+	struct work_struct probe_work; /* takes out those that ended */
+	struct list_head graves; /* probe_mutex; trap.c */
+	bool probed; /* ever: a fork may copy what was there */
+
 	struct delayed_work settle; /* looks for threads that went to sleep */
 	unsigned int settle_ms;
 	struct rcu_head rcu;
@@ -121,6 +131,8 @@ struct ctl_lwp {
 	struct ctl_regs regs;
 	atomic_t npending; /* its records in backlogs: it waits for room */
 	bool roomwait;	   /* ... now */
+	u32 probe_hold;	   /* to stop at PR_PROBE: the id */
+	struct ctl_proc *adopts; /* to have the probes of; a reference */
 
 	/* The thread's own, in hooks and work; others look without a lock. */
 	bool newborn;	 /* has not left the call that made it */
@@ -142,6 +154,10 @@ struct ctl_lwp {
 	u64 sig_pass;	  /* these may be delivered: they stopped already */
 	u64 sig_recorded; /* these were recorded */
 	struct list_head drafts; /* captures taken at entry */
+	u64 trapped; /* our breakpoint that it is at */
+	bool midway; /* our work was reached too early: probe.c */
+	bool answer; /* an is-enabled site: yes */
+	struct list_head calls; /* whose return is to be reported */
 };
 
 struct ctl_ring;
@@ -241,6 +257,9 @@ void ctl_proc_update(struct ctl_proc *proc);
 /* Stop current, in its task work; returns the flags that it runs with. */
 u32 ctl_hold(struct ctl_lwp *lwp, u32 why, u32 what);
 void ctl_last_close(struct ctl_proc *top);
+/* A callback is queued; it is over: unload waits for all of them. */
+void ctl_work_begin(void);
+void ctl_work_end(void);
 /* Something may be unused now: let go of it soon. */
 void ctl_gc_kick(void);
 
@@ -296,6 +315,15 @@ void ctl_record_signal(struct ctl_lwp *lwp, const kernel_siginfo_t *info,
 void ctl_record_fork(struct ctl_lwp *lwp, struct task_struct *child, u32 kind);
 void ctl_record_exec(struct ctl_lwp *lwp, pid_t old, const struct path *path);
 void ctl_record_death(struct ctl_lwp *lwp, int status, bool last);
+/* Does anybody record probes of lwp's process; owner: the id of the only
+ * handle that may, 0: any. */
+bool ctl_probe_wanted(struct ctl_lwp *lwp, u64 owner);
+/* Returns how many rings had no room for it. */
+u32 ctl_record_probe(struct ctl_lwp *lwp, u64 owner, struct ctl_rec_probe *r,
+		     u32 len, u16 flags, u64 now);
+/* CTL_REC_BYTES to put a record together, or NULL; no sleeping in between. */
+void *ctl_scratch_get(void);
+void ctl_scratch_put(void);
 
 /* -- capture.c */
 struct ctl_program {
@@ -319,6 +347,45 @@ int ctl_capture_entry(struct ctl_handle *h, struct ctl_lwp *lwp,
 		      struct ctl_sink *s);
 int ctl_capture_exit(struct ctl_handle *h, struct ctl_lwp *lwp,
 		     struct ctl_sink *s, u32 late);
+/* Of current, at a probe.  false: a page was not there, may_sleep not set. */
+bool ctl_capture_string(struct ctl_lwp *lwp, struct ctl_sink *s, u8 arg,
+			u64 addr, u32 limit);
+bool ctl_capture_stack(struct ctl_lwp *lwp, struct ctl_sink *s, u32 limit);
+
+/* -- probe.c */
+void ctl_probes_init(struct ctl_proc *proc);
+int ctl_probe_enable(struct ctl_handle *h, struct ctl_probe *op);
+int ctl_probe_disable(struct ctl_handle *h, u64 id);
+long ctl_probe_list(struct ctl_handle *h, struct ctl_probevec *v);
+void ctl_probes_reap(struct ctl_proc *proc);
+/* proc->lock held */
+int ctl_probes_state(struct ctl_proc *proc);
+void ctl_probes_end(struct ctl_proc *proc, bool all);
+/* The handle closes; ctl_mutex held, then not. */
+void ctl_probes_end_of(struct ctl_handle *h);
+void ctl_probes_drop(struct ctl_handle *h);
+void ctl_probe_hide(struct ctl_proc *proc, u64 addr, u8 *buf, u32 n);
+int ctl_probe_keep(struct ctl_proc *proc, u64 addr, u8 *buf, u32 n);
+void ctl_calls_drop(struct ctl_lwp *lwp);
+/* under RCU */
+void ctl_probe_born(struct ctl_proc *proc, struct task_struct *child);
+/* in task work */
+bool ctl_probe_midway(struct ctl_lwp *lwp);
+void ctl_probe_adopt(struct ctl_lwp *lwp);
+void ctl_probe_trapped(struct ctl_lwp *lwp);
+void ctl_probe_work(struct ctl_lwp *lwp);
+/* At unload, while the hooks are there. */
+void ctl_probes_exit(void);
+
+/* -- trap.c; probe_mutex of the mm's process held */
+int ctl_trap_get(struct mm_struct *mm, u64 addr, u8 old, u8 len,
+		 bool clears_rax, bool copied);
+bool ctl_trap_at(struct mm_struct *mm, u64 addr);
+void ctl_trap_put(struct ctl_proc *proc, struct mm_struct *mm, u64 addr);
+void ctl_traps_clean(struct ctl_proc *proc, struct mm_struct *mm);
+/* ... or not */
+void ctl_traps_free(struct ctl_proc *proc);
+bool ctl_on_int3(struct pt_regs *regs);
 
 /* -- regs.c */
 int ctl_regs_init(void);
@@ -332,6 +399,11 @@ int ctl_fpregs_set(struct task_struct *t, const struct ctl_fpregs *r);
 struct task_struct *ctl_handle_task(struct ctl_handle *h);
 /* May the opener still do this?  Its image may be a new one (P5). */
 int ctl_handle_allowed(struct ctl_handle *h, struct task_struct *t);
+/* t's memory, if so; with a reference. */
+struct mm_struct *ctl_handle_mm(struct ctl_handle *h, struct task_struct *t);
+/* All n bytes, or false. */
+bool ctl_peek(struct mm_struct *mm, u64 addr, void *buf, int n);
+bool ctl_poke(struct mm_struct *mm, u64 addr, const void *buf, int n);
 int ctl_memory(struct ctl_handle *h, const struct ctl_iovec *v, bool write);
 
 /* -- status.c */

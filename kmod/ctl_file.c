@@ -94,6 +94,7 @@ static int ctl_release(struct inode *inode, struct file *file)
 	WRITE_ONCE(h->closing, true);
 	ctl_covers_drop(h);
 	ctl_ring_purge(h);
+	ctl_probes_end_of(h);
 	spin_lock_irq(&proc->lock);
 	list_del_init(&h->link);
 	list_for_each_entry(o, &proc->handles, link)
@@ -102,6 +103,8 @@ static int ctl_release(struct inode *inode, struct file *file)
 	if (h->writer && !writers)
 		ctl_last_close(proc);
 	mutex_unlock(&ctl_mutex);
+	/* Everybody runs; now what takes longer. */
+	ctl_probes_drop(h);
 	ctl_gc_kick();
 	ctl_handle_put(h);
 	return 0;
@@ -333,6 +336,19 @@ static long fpregs_ioctl(struct ctl_handle *h, struct ctl_fpregs __user *to)
 	return err;
 }
 
+static long probes_ioctl(struct ctl_handle *h, struct ctl_probevec __user *to)
+{
+	struct ctl_probevec v;
+	long err;
+
+	if (copy_from_user(&v, to, sizeof(v)))
+		return -EFAULT;
+	err = ctl_probe_list(h, &v);
+	if (!err && put_user(v.size, &to->size))
+		err = -EFAULT;
+	return err;
+}
+
 static long ctl_file_ioctl(struct file *file, unsigned int cmd,
 			   unsigned long argument)
 {
@@ -357,6 +373,8 @@ static long ctl_file_ioctl(struct file *file, unsigned int cmd,
 		return lwpstatus_ioctl(h, arg);
 	case CTL_IOC_FPREGS:
 		return fpregs_ioctl(h, arg);
+	case CTL_IOC_PROBES:
+		return probes_ioctl(h, arg);
 	case CTL_IOC_CONSUMED:
 		ctl_ring_consumed(h);
 		return 0;

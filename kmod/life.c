@@ -117,6 +117,8 @@ void ctl_on_newtask(void *data, struct task_struct *child, unsigned long cf)
 					    CTL_FORK_FORK);
 	if (!(cf & CLONE_THREAD) && (READ_ONCE(proc->modes) & PR_FORK))
 		follow(proc, child);
+	if (!(cf & CLONE_VM))
+		ctl_probe_born(proc, child);
 	if (atomic_read(&parent->npending)) {
 		spin_lock_irqsave(&proc->lock, flags);
 		ctl_lwp_kick(parent);
@@ -176,6 +178,7 @@ void ctl_on_exec(void *data, struct task_struct *t, pid_t old_pid,
 	/* Registers that were meant for the old image. */
 	lwp->regs_set = false;
 	WRITE_ONCE(proc->mm, current->mm);
+	ctl_probes_end(proc, true);
 	if (is_secure(bprm))
 		invalidate(proc, lwp);
 	if (atomic_read(&lwp->npending))
@@ -212,8 +215,10 @@ void ctl_on_exit(void *data, struct task_struct *t)
 	spin_unlock_irqrestore(&proc->lock, flags);
 	ctl_record_death(lwp, current->exit_code, last);
 	spin_lock_irqsave(&proc->lock, flags);
-	if (last)
+	if (last) {
 		proc->gone = true;
+		ctl_probes_end(proc, true);
+	}
 	wake_up_all(&proc->wq);
 	spin_unlock_irqrestore(&proc->lock, flags);
 	if (last)

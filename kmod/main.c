@@ -58,6 +58,7 @@ static void __exit dtrace_ctl_exit(void)
 {
 	ctl_proc_hook_exit();
 	ctl_file_exit();
+	ctl_probes_exit();
 	ctl_events_exit();
 	ctl_control_exit();
 	ctl_signal_exit();

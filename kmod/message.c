@@ -22,6 +22,7 @@ union operand {
 		struct ctl_capture h;
 		struct ctl_capop op[CTL_CAP_OPS];
 	} capture;
+	struct ctl_probe probe;
 };
 
 /* -- stop and wait -------------------------------------------------------- */
@@ -508,6 +509,8 @@ static int do_message(struct ctl_handle *h, long code, const union operand *o)
 	case PCREAD:
 	case PCWRITE:
 		return ctl_memory(h, &o->iov, code == PCWRITE);
+	case PCUNPROBE:
+		return ctl_probe_disable(h, o->u);
 	case PCRING:
 		mutex_lock(&h->mutex);
 		err = ctl_ring_setup(h, &o->ring);
@@ -542,6 +545,7 @@ static long operand_size(s64 code)
 	case PCRUN:
 	case PCKILL:
 	case PCUNKILL:
+	case PCUNPROBE:
 	case PCSHOLD:
 	case PCSTRACE:
 	case PCSFAULT:
@@ -567,14 +571,35 @@ static long operand_size(s64 code)
 		return sizeof(struct ctl_record);
 	case PCCAPTURE:
 		return sizeof(struct ctl_capture); /* and what it announces */
-	case PCPROBE: /* the keeper's, so far */
-	case PCUNPROBE:
+	case PCPROBE:
+		return sizeof(struct ctl_probe); /* and what it announces */
 	case PCNICE:
 	case PCWATCH:
 	case PCAGENT:
 		return -EOPNOTSUPP;
 	}
 	return code >= PCSCRED && code <= 1000 ? -EOPNOTSUPP : -EINVAL;
+}
+
+/* PCPROBE: all size bytes at buf, of which o->probe is the beginning. */
+static int enable_probe(struct ctl_handle *h, const char __user *buf,
+			union operand *o)
+{
+	struct ctl_probe *op;
+	int err = handle_error(h);
+
+	if (err)
+		return err;
+	op = kvmalloc(o->probe.size, GFP_KERNEL_ACCOUNT);
+	if (!op)
+		return -ENOMEM;
+	if (copy_from_user(op, buf, o->probe.size)) {
+		kvfree(op);
+		return -EFAULT;
+	}
+	/* It may be another by now. */
+	op->size = o->probe.size;
+	return ctl_probe_enable(h, op);
 }
 
 /* The message at buf; returns its length. */
@@ -608,7 +633,17 @@ static ssize_t one_message(struct ctl_handle *h, const char __user *buf,
 				   extra))
 			return -EFAULT;
 	}
-	err = do_message(h, code, o);
+	if (code == PCPROBE) {
+		if (o->probe.size < size || o->probe.size > CTL_PROBE_SIZE ||
+		    o->probe.size % 8)
+			return -EINVAL;
+		extra = o->probe.size - size;
+		if (len - sizeof(code) - size < extra)
+			return -EINVAL;
+		err = enable_probe(h, buf + sizeof(code), o);
+	} else {
+		err = do_message(h, code, o);
+	}
 	return err ? err : sizeof(code) + size + extra;
 }
 

@@ -33,6 +33,7 @@ probe()
 		echo '#include <linux/freezer.h>'
 		echo '#include <linux/task_work.h>'
 		echo '#include <linux/time_namespace.h>'
+		echo '#include <linux/uprobes.h>'
 		echo "$code"
 	} >"$out.probe.c"
 	shift 2
@@ -72,6 +73,24 @@ probe CTL_HAVE_EXEC_STATE \
 	'#include <linux/sched/exec_state.h>
 	void *f(struct task_struct *t)
 	{ return rcu_dereference_check(t->exec_state, true)->user_ns; }' "$@" || :
+probe CTL_HAVE_UPROBE_HANDLE \
+	'struct uprobe *f(struct inode *i, struct uprobe_consumer *c)
+	{ return uprobe_register(i, 0, 0, c); }' "$@" || :
+probe CTL_HAVE_UPROBE_REFCTR \
+	'int f(struct inode *i, struct uprobe_consumer *c)
+	{ return uprobe_register_refctr(i, 0, 0, c); }' "$@" || :
+probe CTL_HAVE_UPROBE_NOSYNC \
+	'void f(struct uprobe *u, struct uprobe_consumer *c)
+	{ uprobe_unregister_nosync(u, c); uprobe_unregister_sync(); }' "$@" || :
+probe CTL_HAVE_UPROBE_FILTER_CTX \
+	'bool f(struct uprobe_consumer *c, struct mm_struct *m)
+	{ return c->filter(c, UPROBE_FILTER_REGISTER, m); }' "$@" || :
+probe CTL_HAVE_UPROBE_DATA \
+	'int f(struct uprobe_consumer *c, struct pt_regs *r)
+	{ __u64 d; return c->handler(c, r, &d); }' "$@" || :
+probe CTL_HAVE_UPROBE_OPTIMIZE \
+	'void f(void)
+	{ set_bit(ARCH_UPROBE_FLAG_OPTIMIZE_FAIL, &current->utask->auprobe->flags); }' "$@" || :
 
 rm -f "$out.probe.c" "$out.probe.o"
 mv "$tmp" "$out"

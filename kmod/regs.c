@@ -158,7 +158,7 @@ static bool opener_may(struct ctl_handle *h, struct task_struct *t)
 }
 
 /* t's memory, if the opener of h may have it; with a reference. */
-static struct mm_struct *get_mm(struct ctl_handle *h, struct task_struct *t)
+struct mm_struct *ctl_handle_mm(struct ctl_handle *h, struct task_struct *t)
 {
 	struct mm_struct *mm;
 
@@ -177,7 +177,7 @@ static struct mm_struct *get_mm(struct ctl_handle *h, struct task_struct *t)
 
 int ctl_handle_allowed(struct ctl_handle *h, struct task_struct *t)
 {
-	struct mm_struct *mm = get_mm(h, t);
+	struct mm_struct *mm = ctl_handle_mm(h, t);
 
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
@@ -185,18 +185,34 @@ int ctl_handle_allowed(struct ctl_handle *h, struct task_struct *t)
 	return 0;
 }
 
-static int copy_chunk(struct mm_struct *mm, u64 addr, void *buf, int n,
-		      char __user *user, bool write)
+bool ctl_peek(struct mm_struct *mm, u64 addr, void *buf, int n)
 {
+	return ctl_sym.access_remote_vm(mm, addr, buf, n, FOLL_FORCE) == n;
+}
+
+bool ctl_poke(struct mm_struct *mm, u64 addr, const void *buf, int n)
+{
+	return ctl_sym.access_remote_vm(mm, addr, (void *)buf, n,
+					FOLL_FORCE | FOLL_WRITE) == n;
+}
+
+static int copy_chunk(struct ctl_proc *proc, struct mm_struct *mm, u64 addr,
+		      void *buf, int n, char __user *user, bool write)
+{
+	int err;
+
 	if (write) {
 		if (copy_from_user(buf, user, n))
 			return -EFAULT;
-		if (ctl_sym.access_remote_vm(mm, addr, buf, n,
-					     FOLL_FORCE | FOLL_WRITE) != n)
+		err = ctl_probe_keep(proc, addr, buf, n);
+		if (err)
+			return err;
+		if (!ctl_poke(mm, addr, buf, n))
 			return -EFAULT;
 	} else {
-		if (ctl_sym.access_remote_vm(mm, addr, buf, n, FOLL_FORCE) != n)
+		if (!ctl_peek(mm, addr, buf, n))
 			return -EFAULT;
+		ctl_probe_hide(proc, addr, buf, n);
 		if (copy_to_user(user, buf, n))
 			return -EFAULT;
 	}
@@ -217,7 +233,7 @@ int ctl_memory(struct ctl_handle *h, const struct ctl_iovec *v, bool write)
 	t = ctl_handle_task(h);
 	if (!t)
 		return -ENOENT;
-	mm = get_mm(h, t);
+	mm = ctl_handle_mm(h, t);
 	put_task_struct(t);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
@@ -226,8 +242,8 @@ int ctl_memory(struct ctl_handle *h, const struct ctl_iovec *v, bool write)
 		err = -ENOMEM;
 	while (!err && done < v->len) {
 		n = min_t(u64, v->len - done, PAGE_SIZE);
-		err = copy_chunk(mm, v->offset + done, buf, n, user + done,
-				 write);
+		err = copy_chunk(h->proc, mm, v->offset + done, buf, n,
+				 user + done, write);
 		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
 		done += n;

@@ -281,11 +281,13 @@ static void flush(struct ctl_ring *r)
 		wake_reader(r);
 }
 
-static void put_record(struct ctl_ring *r, struct ctl_lwp *lwp,
+/* false: it was lost */
+static bool put_record(struct ctl_ring *r, struct ctl_lwp *lwp,
 		       const void *rec, u32 len)
 {
 	struct pending *w = NULL;
 	unsigned long flags;
+	bool kept = true;
 
 	spin_lock_irqsave(&r->lock, flags);
 	if (list_empty(&r->backlog) && store(r, rec, len)) {
@@ -298,6 +300,7 @@ static void put_record(struct ctl_ring *r, struct ctl_lwp *lwp,
 	if (!w) {
 		r->unreported++;
 		WRITE_ONCE(r->info->lost, r->info->lost + 1);
+		kept = false;
 		goto out;
 	}
 	kref_get(&lwp->ref);
@@ -312,6 +315,7 @@ static void put_record(struct ctl_ring *r, struct ctl_lwp *lwp,
 	flush(r);
 out:
 	spin_unlock_irqrestore(&r->lock, flags);
+	return kept;
 }
 
 void ctl_ring_consumed(struct ctl_handle *h)
@@ -775,4 +779,53 @@ void ctl_record_death(struct ctl_lwp *lwp, int status, bool last)
 		header(&r.h, cv->h, lwp, CTL_REC_EXIT, sizeof(r), now);
 		put_record(cv->h->ring, lwp, &r, sizeof(r));
 	}
+}
+
+/* -- probes --------------------------------------------------------------- */
+
+void *ctl_scratch_get(void)
+{
+	preempt_disable();
+	return this_cpu_read(scratch);
+}
+
+void ctl_scratch_put(void)
+{
+	preempt_enable();
+}
+
+static bool records_probe(const struct ctl_cover *cv, const struct ctl_lwp *lwp,
+			  u64 owner)
+{
+	return covers(cv, lwp, CTL_REC_PROBE) && (!owner || cv->h->id == owner);
+}
+
+bool ctl_probe_wanted(struct ctl_lwp *lwp, u64 owner)
+{
+	struct ctl_cover *cv;
+	bool any = false;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(cv, &lwp->proc->covers, by_proc)
+		any |= records_probe(cv, lwp, owner);
+	rcu_read_unlock();
+	return any;
+}
+
+u32 ctl_record_probe(struct ctl_lwp *lwp, u64 owner, struct ctl_rec_probe *r,
+		     u32 len, u16 flags, u64 now)
+{
+	struct ctl_cover *cv;
+	u32 lost = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(cv, &lwp->proc->covers, by_proc) {
+		if (!records_probe(cv, lwp, owner))
+			continue;
+		header(&r->h, cv->h, lwp, CTL_REC_PROBE, len, now);
+		r->h.flags = flags;
+		lost += !put_record(cv->h->ring, lwp, r, len);
+	}
+	rcu_read_unlock();
+	return lost;
 }

@@ -46,16 +46,25 @@ void ctl_step_disarm(struct ctl_lwp *lwp)
 static int on_die(struct notifier_block *nb, unsigned long val, void *data)
 {
 	struct die_args *args = data;
+	unsigned long flags;
 	struct ctl_lwp *lwp;
 	int ret = NOTIFY_DONE;
 
-	if (val != DIE_DEBUG || !user_mode(args->regs))
+	if (!user_mode(args->regs))
+		return NOTIFY_DONE;
+	if (val == DIE_INT3)
+		return ctl_on_int3(args->regs) ? NOTIFY_STOP : NOTIFY_DONE;
+	if (val != DIE_DEBUG)
 		return NOTIFY_DONE;
 	rcu_read_lock();
 	lwp = ctl_lwp_find(current);
-	if (lwp && lwp->stepping) {
-		unsigned long flags;
-
+	if (lwp && lwp->midway) {
+		/* The uprobe's step: theirs.  Now there is room for our work. */
+		spin_lock_irqsave(&lwp->proc->lock, flags);
+		ctl_lwp_kick(lwp);
+		spin_unlock_irqrestore(&lwp->proc->lock, flags);
+	}
+	if (lwp && lwp->stepping && !ctl_uprobe_midway()) {
 		ctl_step_disarm(lwp);
 		WRITE_ONCE(lwp->step_done, true);
 		spin_lock_irqsave(&lwp->proc->lock, flags);
@@ -69,7 +78,8 @@ static int on_die(struct notifier_block *nb, unsigned long val, void *data)
 
 static struct notifier_block die_nb = {
 	.notifier_call = on_die,
-	.priority = 0x7ffffff0, /* before kgdb and hardware breakpoints */
+	/* Before uprobes, kgdb and hardware breakpoints; kprobes were here first. */
+	.priority = INT_MAX,
 };
 
 int ctl_signal_init(void)

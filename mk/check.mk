@@ -4,6 +4,7 @@
 CAGE := $(O)/tests/cage
 HOLD := $(O)/tests/hold
 TRACEE_BINS := $(addprefix $(O)/tests/tracees/,$(TRACEES))
+OBJECT_BINS := $(patsubst tests/%.c,$(O)/tests/%.so,$(wildcard tests/objects/*.c))
 UNIT_BINS := $(addprefix $(O)/tests/unit/,$(UNITS))
 
 .PHONY: test-programs check-san check-cc
@@ -13,6 +14,11 @@ $(O)/tests/tracees/%: tests/tracees/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CSTD) $(WARN) $(CFLAGS) -pthread -MMD -MP \
 		-MF $@.d $(LDFLAGS) -o $@ $<
+
+$(O)/tests/objects/%.so: tests/objects/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) -Itests/tracees $(CSTD) $(WARN) $(CFLAGS) -fPIC \
+		-shared -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $<
 
 $(CAGE): tests/cage.c
 	@mkdir -p $(@D)
@@ -36,7 +42,8 @@ $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(COMMONA) $(LIBA)
 
 tracees: $(TRACEE_BINS)
 units: $(UNIT_BINS)
-test-programs: all stress $(CAGE) $(HOLD) $(TRACEE_BINS) $(UNIT_BINS)
+test-programs: all stress $(CAGE) $(HOLD) $(TRACEE_BINS) $(OBJECT_BINS) \
+	$(UNIT_BINS)
 
 # In a make of its own: packages that come now change what pkg-config says.
 check:

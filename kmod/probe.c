@@ -1,0 +1,1402 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * probe.c - probes, by uprobes.
+ *
+ * A uprobe is the kernel's: a breakpoint at an offset of a file, in every
+ * process that maps it and is wanted (the consumer's filter).  The kernel puts
+ * it in and takes it out, steps over the instruction, counts the semaphore
+ * (ref_ctr), and calls the consumer's handler in the thread that came by, where
+ * it may sleep.  So the address that a controller names is looked up in the
+ * target's mappings, and only that one address space is wanted.
+ *
+ * What a handler cannot do is to stop: whoever disables the probe waits for
+ * the handlers.  It leaves that to the task work, as the hooks of system calls
+ * do.  And where the kernel steps over the instruction in a place of its own,
+ * the thread goes to user code for that one instruction; work that is reached
+ * before that does nothing and is called again by the trap that follows
+ * (ctl_probe_midway()).
+ *
+ * Where there can be no uprobe, trap.c has breakpoints; what follows from one is
+ * looked for in the task work.
+ *
+ * Text belongs to an address space.  A forked child has copies of breakpoints
+ * and semaphores: it takes them out before its first instruction, or, if it is
+ * followed, has the same probes enabled for itself (at its first task work).
+ * A vforked one runs on its parent's and reports nothing unless it is followed.
+ *
+ * Hits are counted, and go into the rings, from the handler.  Neither handlers
+ * nor the hooks may wait for probe_mutex: its holder waits for them.  Whatever
+ * ends a probe where it cannot sleep marks it (dying), and a work takes it out.
+ */
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task_stack.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include <linux/uaccess.h>
+
+#include "control.h"
+#include "insn.h"
+
+struct part;
+
+struct site {
+	struct ctl_uprobe up;
+	struct part *part;
+	const struct ctl_probe_site *s; /* in part->op */
+	struct file *file;
+	u8 old, len; /* what was there, once examined; 0: no nop */
+	bool clears_rax; /* an is-enabled site of DOF: xor %eax, %eax */
+	bool in;	 /* the breakpoint, one way or the other */
+	bool trap;	 /* ours, not a uprobe's */
+	bool counted; /* the kernel counts the semaphore for it */
+};
+
+/* One PCPROBE. */
+struct part {
+	struct list_head link; /* probe->parts */
+	struct ctl_probe *op;  /* ours */
+	const struct ctl_pred *pred; /* in op */
+	struct probe *probe;
+	struct ctl_proc *home; /* it outlives its probes */
+	bool live;    /* all its sites are in */
+	bool counted; /* we count its semaphore */
+	unsigned int nsites;
+	struct site site[];
+};
+
+struct probe {
+	struct list_head link; /* proc->probes, by id */
+	struct mm_struct *mm;  /* mmgrab() */
+	struct ctl_handle *owner; /* NULL: the process; alive while we are on
+				     the list, for its close waits */
+	u64 owner_id;
+	struct pid_namespace *ns; /* for the predicate's numbers */
+	u32 id, flags, nsites;
+	bool dying; /* proc->lock */
+	atomic_t fired;
+	atomic64_t hits, lost;
+	struct list_head parts;
+};
+
+/* A call of a function whose return is to be reported. */
+struct call {
+	struct list_head link; /* lwp->calls, the latest first */
+	u32 id;
+	u64 address;
+	unsigned long sp;
+};
+#define MAX_CALLS 64 /* as deep as the kernel's own */
+
+/* -- memory --------------------------------------------------------------- */
+
+static int count(struct mm_struct *mm, u64 addr, int n)
+{
+	u16 v;
+
+	if (!ctl_peek(mm, addr, &v, sizeof(v)))
+		return -EFAULT;
+	if (n < 0 && !v)
+		return 0; /* somebody took it back */
+	v += n;
+	return ctl_poke(mm, addr, &v, sizeof(v)) ? 0 : -EFAULT;
+}
+
+/*
+ * What file lies at addr, and where in it; with a reference.  A uprobe goes
+ * where text may be, privately and not writable, a counter where variables are.
+ */
+static int locate(struct mm_struct *mm, u64 addr, bool text, struct file **file,
+		  loff_t *offset)
+{
+	struct vm_area_struct *vma;
+	int err = -EFAULT;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	vma = find_vma(mm, addr);
+	if (!vma || vma->vm_start > addr)
+		goto out;
+	err = -EOPNOTSUPP;
+	if (!vma->vm_file ||
+	    (text ? (vma->vm_flags & (VM_HUGETLB | VM_MAYEXEC | VM_MAYSHARE |
+				      VM_WRITE)) != VM_MAYEXEC :
+		    (vma->vm_flags & (VM_WRITE | VM_SHARED)) != VM_WRITE))
+		goto out;
+	*file = get_file(vma->vm_file);
+	*offset = ((loff_t)vma->vm_pgoff << PAGE_SHIFT) +
+		  (addr - vma->vm_start);
+	err = 0;
+out:
+	mmap_read_unlock(mm);
+	return err;
+}
+
+/* -- what there is -------------------------------------------------------- */
+
+static void mark(struct ctl_proc *proc, struct probe *q)
+{
+	lockdep_assert_held(&proc->lock);
+	q->dying = true;
+	kref_get(&proc->ref);
+	if (!queue_work(ctl_wq, &proc->probe_work))
+		ctl_proc_put(proc); /* never the last */
+}
+
+static struct probe *find(struct ctl_proc *proc, u32 id)
+{
+	struct probe *q;
+
+	lockdep_assert_held(&proc->probe_mutex);
+	list_for_each_entry(q, &proc->probes, link)
+		if (q->id == id && !READ_ONCE(q->dying))
+			return q;
+	return NULL;
+}
+
+/* 0: none.  1: about to go.  2: enabled. */
+int ctl_probes_state(struct ctl_proc *proc)
+{
+	struct probe *q;
+	int st = 0;
+
+	lockdep_assert_held(&proc->lock);
+	list_for_each_entry(q, &proc->probes, link)
+		st = q->dying ? max(st, 1) : 2;
+	return st;
+}
+
+#define for_each_site(q, part, s)                                          \
+	list_for_each_entry(part, &(q)->parts, link)                       \
+		for (s = (part)->site; s < (part)->site + (part)->nsites; s++)
+
+/* Let buf, n bytes that were read at addr, look as without us. */
+void ctl_probe_hide(struct ctl_proc *proc, u64 addr, u8 *buf, u32 n)
+{
+	struct probe *q;
+	struct part *part;
+	struct site *s;
+
+	spin_lock_irq(&proc->lock);
+	list_for_each_entry(q, &proc->probes, link)
+		for_each_site(q, part, s)
+			if (s->in && s->s->address - addr < n &&
+			    buf[s->s->address - addr] == CTL_INT3)
+				buf[s->s->address - addr] = s->old;
+	spin_unlock_irq(&proc->lock);
+}
+
+/*
+ * n bytes at buf are about to be written to addr: keep the breakpoints.  The
+ * kernel executes what it found at a site, and restores that: another byte
+ * there cannot be had.
+ */
+int ctl_probe_keep(struct ctl_proc *proc, u64 addr, u8 *buf, u32 n)
+{
+	struct probe *q;
+	struct part *part;
+	struct site *s;
+	int err = 0;
+
+	spin_lock_irq(&proc->lock);
+	list_for_each_entry(q, &proc->probes, link)
+		for_each_site(q, part, s) {
+			u64 at = s->s->address - addr;
+
+			if (!s->in || at >= n)
+				continue;
+			if (buf[at] != s->old && buf[at] != CTL_INT3)
+				err = -EBUSY;
+			buf[at] = CTL_INT3;
+		}
+	spin_unlock_irq(&proc->lock);
+	return err;
+}
+
+/* -- out ------------------------------------------------------------------ */
+
+static void part_free(struct part *part)
+{
+	unsigned int i;
+
+	for (i = 0; i < part->op->nsites; i++)
+		if (part->site[i].file)
+			fput(part->site[i].file);
+	kvfree(part->op);
+	kvfree(part);
+}
+
+static void part_remove(struct ctl_proc *proc, struct part *part,
+			struct mm_struct *mm)
+{
+	struct site *s;
+
+	for (s = part->site; s < part->site + part->nsites; s++)
+		if (s->in && s->trap)
+			ctl_trap_put(proc, mm, s->s->address);
+		else if (s->in)
+			ctl_uprobe_unregister(&s->up);
+	if (part->counted && mmget_not_zero(mm)) {
+		count(mm, part->op->semaphore, -1);
+		mmput(mm);
+	}
+}
+
+static void probe_free(struct probe *q)
+{
+	struct part *part, *tmp;
+
+	list_for_each_entry_safe(part, tmp, &q->parts, link)
+		part_free(part);
+	mmdrop(q->mm);
+	put_pid_ns(q->ns);
+	kfree(q);
+}
+
+/* Take out what is dying, and wait for the last handler. */
+static void reap(struct ctl_proc *proc)
+{
+	struct probe *q, *tmp;
+	struct part *part;
+	LIST_HEAD(dead);
+
+	lockdep_assert_held(&proc->probe_mutex);
+	spin_lock_irq(&proc->lock);
+	list_for_each_entry_safe(q, tmp, &proc->probes, link)
+		if (q->dying)
+			list_move_tail(&q->link, &dead);
+	spin_unlock_irq(&proc->lock);
+	if (list_empty(&dead))
+		return;
+	list_for_each_entry(q, &dead, link)
+		list_for_each_entry(part, &q->parts, link)
+			part_remove(proc, part, q->mm);
+	ctl_uprobe_sync();
+	list_for_each_entry_safe(q, tmp, &dead, link)
+		probe_free(q);
+}
+
+void ctl_probes_reap(struct ctl_proc *proc)
+{
+	mutex_lock(&proc->probe_mutex);
+	reap(proc);
+	mutex_unlock(&proc->probe_mutex);
+}
+
+static void reap_work(struct work_struct *w)
+{
+	struct ctl_proc *proc = container_of(w, struct ctl_proc, probe_work);
+
+	ctl_probes_reap(proc);
+	ctl_gc_kick();
+	ctl_proc_put(proc);
+}
+
+void ctl_probes_init(struct ctl_proc *proc)
+{
+	mutex_init(&proc->probe_mutex);
+	INIT_LIST_HEAD(&proc->probes);
+	INIT_LIST_HEAD(&proc->graves);
+	INIT_WORK(&proc->probe_work, reap_work);
+}
+
+/* No thread shall stop for q any more. */
+static void forget_stops(struct ctl_proc *proc, struct probe *q, bool *stopped)
+{
+	struct ctl_lwp *lwp;
+
+	list_for_each_entry(lwp, &proc->lwps, link) {
+		if (lwp->probe_hold == q->id)
+			lwp->probe_hold = 0;
+		if (lwp->held && lwp->why == PR_PROBE && lwp->what == q->id)
+			*stopped = true;
+	}
+}
+
+/* Those of the process itself, or all: it has other memory now, or none. */
+void ctl_probes_end(struct ctl_proc *proc, bool all)
+{
+	bool stopped = false;
+	struct probe *q;
+
+	lockdep_assert_held(&proc->lock);
+	list_for_each_entry(q, &proc->probes, link)
+		if (!q->dying && (all || !q->owner)) {
+			mark(proc, q);
+			forget_stops(proc, q, &stopped);
+		}
+}
+
+/* h closes: its probes end, here and in followed children. */
+void ctl_probes_end_of(struct ctl_handle *h)
+{
+	struct ctl_proc *proc;
+	struct probe *q;
+	bool stopped;
+
+	lockdep_assert_held(&ctl_mutex);
+	spin_lock_irq(&ctl_procs_lock);
+	list_for_each_entry(proc, &ctl_all, all) {
+		stopped = false;
+		spin_lock(&proc->lock);
+		list_for_each_entry(q, &proc->probes, link)
+			if (!q->dying && q->owner == h) {
+				mark(proc, q);
+				forget_stops(proc, q, &stopped);
+			}
+		/* It stopped for nobody now. */
+		if (stopped)
+			ctl_proc_run(proc, 0);
+		spin_unlock(&proc->lock);
+	}
+	spin_unlock_irq(&ctl_procs_lock);
+}
+
+static struct ctl_proc *owned_by(struct ctl_handle *h)
+{
+	struct ctl_proc *proc, *found = NULL;
+	struct probe *q;
+
+	spin_lock_irq(&ctl_procs_lock);
+	list_for_each_entry(proc, &ctl_all, all) {
+		spin_lock(&proc->lock);
+		list_for_each_entry(q, &proc->probes, link)
+			if (q->owner == h)
+				found = proc;
+		spin_unlock(&proc->lock);
+		if (found) {
+			ctl_proc_get(found);
+			break;
+		}
+	}
+	spin_unlock_irq(&ctl_procs_lock);
+	return found;
+}
+
+/* After ctl_probes_end_of(): wait until nothing refers to h. */
+void ctl_probes_drop(struct ctl_handle *h)
+{
+	struct ctl_proc *proc;
+
+	/* The one that takes a probe off the list still has it in hand. */
+	ctl_probes_reap(h->proc);
+	while ((proc = owned_by(h)) != NULL) {
+		ctl_probes_reap(proc);
+		ctl_proc_put(proc);
+	}
+}
+
+/* -- arguments ------------------------------------------------------------ */
+
+struct hit {
+	struct ctl_lwp *lwp;
+	struct pt_regs *regs;
+	u64 arg[CTL_PROBE_ARGS], valid;
+};
+
+/* In the order of the numbers of DWARF. */
+static u64 reg_value(const struct pt_regs *r, unsigned int n)
+{
+	const unsigned long v[] = { r->ax, r->dx, r->cx,  r->bx,  r->si,  r->di,
+				    r->bp, r->sp, r->r8,  r->r9,  r->r10, r->r11,
+				    r->r12, r->r13, r->r14, r->r15 };
+
+	return n < ARRAY_SIZE(v) ? v[n] : 0;
+}
+
+static noinline bool segment_base(unsigned int seg, u64 *base)
+{
+	struct ctl_regs r;
+
+	if (ctl_regs_get(current, &r))
+		return false;
+	*base = seg == CTL_FETCH_FS ? r.fs_base : r.gs_base;
+	return true;
+}
+
+static noinline bool xmm_value(unsigned int n, u64 *v)
+{
+	struct ctl_fpregs fp;
+
+	if (ctl_fpregs_get(current, &fp))
+		return false;
+	memcpy(v, fp.fxsave + 160 + 16 * n, sizeof(*v));
+	return true;
+}
+
+static bool fetch(const struct hit *h, const struct ctl_fetch *f, u64 *value)
+{
+	u64 v = 0, addr, base;
+
+	switch (f->op) {
+	case CTL_FETCH_CONST:
+		v = f->value;
+		break;
+	case CTL_FETCH_REG:
+		v = reg_value(h->regs, f->base) >> f->shift;
+		break;
+	case CTL_FETCH_XMM:
+		if (!xmm_value(f->base, &v))
+			return false;
+		break;
+	case CTL_FETCH_MEM:
+		addr = f->value;
+		if (f->base != CTL_FETCH_NOREG)
+			addr += reg_value(h->regs, f->base);
+		if (f->index != CTL_FETCH_NOREG)
+			addr += reg_value(h->regs, f->index) * f->scale;
+		if (f->flags & CTL_FETCH_32BIT)
+			addr = (u32)addr;
+		if (f->seg != CTL_FETCH_NOREG) {
+			if (!segment_base(f->seg, &base))
+				return false;
+			addr += base;
+		}
+		if (copy_from_user(&v, (void __user *)(unsigned long)addr,
+				   f->size))
+			return false;
+		break;
+	default:
+		return false;
+	}
+	*value = ctl_fetch_extend(v, f->size, f->flags & CTL_FETCH_SIGNED);
+	return true;
+}
+
+static void fetch_all(struct hit *h, const struct site *s)
+{
+	unsigned int i;
+
+	h->valid = 0;
+	for (i = 0; i < s->s->nargs; i++) {
+		h->arg[i] = 0;
+		if (fetch(h, &ctl_site_fetch(s->s)[i], &h->arg[i]))
+			h->valid |= 1ULL << i;
+	}
+}
+
+static bool predicate(const struct hit *h, const struct part *part)
+{
+	const struct probe *q = part->probe;
+	struct ctl_pred_in in = {
+		.arg = h->arg,
+		.valid = h->valid,
+		.pid = task_tgid_nr_ns(current, q->ns),
+		.tid = task_pid_nr_ns(current, q->ns),
+	};
+
+	return ctl_pred_true(part->pred, part->op->npred, &in);
+}
+
+/* -- records -------------------------------------------------------------- */
+
+/* false: a page was missing, and may_sleep is not set */
+static bool build(const struct hit *h, const struct site *s, void *buf,
+		  bool may_sleep, u32 *len)
+{
+	const struct ctl_probe *op = s->part->op;
+	struct ctl_rec_probe *r = buf;
+	unsigned int i, n = s->s->nargs;
+	struct ctl_sink k = {
+		.at = (u8 *)(r + 1) + n * sizeof(u64),
+		.room = CTL_REC_BYTES - sizeof(*r) - n * sizeof(u64),
+		.may_sleep = may_sleep,
+	};
+
+	memset(r, 0, sizeof(*r));
+	r->id = op->id;
+	r->nargs = n;
+	r->pc = s->s->address;
+	r->valid = h->valid;
+	memcpy(r + 1, h->arg, n * sizeof(u64));
+	for (i = 0; i < n; i++)
+		if ((ctl_site_fetch(s->s)[i].flags & CTL_FETCH_STRING) &&
+		    (h->valid >> i & 1) && op->strlimit &&
+		    !ctl_capture_string(h->lwp, &k, i, h->arg[i], op->strlimit))
+			return false;
+	if (op->stack && !ctl_capture_stack(h->lwp, &k, op->stack))
+		return false;
+	r->ncap = k.ncap;
+	*len = k.at - (u8 *)buf;
+	return true;
+}
+
+static void emit(const struct hit *h, const struct site *s)
+{
+	struct probe *q = s->part->probe;
+	u64 now = ktime_get_ns();
+	bool done = false;
+	void *buf;
+	u32 len;
+
+	atomic64_inc(&q->hits);
+	if (!ctl_probe_wanted(h->lwp, q->owner_id))
+		return;
+	buf = ctl_scratch_get();
+	if (buf) {
+		done = build(h, s, buf, false, &len);
+		if (done)
+			atomic64_add(ctl_record_probe(h->lwp, q->owner_id,
+						      buf, len, 0, now),
+				     &q->lost);
+	}
+	ctl_scratch_put();
+	if (done)
+		return;
+	buf = kvmalloc(CTL_REC_BYTES, GFP_KERNEL);
+	if (buf && build(h, s, buf, true, &len))
+		atomic64_add(ctl_record_probe(h->lwp, q->owner_id, buf, len,
+					      0, now),
+			     &q->lost);
+	else
+		atomic64_inc(&q->lost);
+	kvfree(buf);
+}
+
+static void emit_return(struct ctl_lwp *lwp, const struct site *s, u64 result)
+{
+	struct probe *q = s->part->probe;
+	struct {
+		struct ctl_rec_probe r;
+		u64 result;
+	} rec = {
+		.r = { .id = q->id,
+		       .nargs = 1,
+		       .pc = s->s->address,
+		       .valid = 1 },
+		.result = result,
+	};
+
+	if (ctl_probe_wanted(lwp, q->owner_id))
+		atomic64_add(ctl_record_probe(lwp, q->owner_id, &rec.r,
+					      sizeof(rec), CTL_RECF_RETURN,
+					      ktime_get_ns()),
+			     &q->lost);
+}
+
+/* -- calls ---------------------------------------------------------------- */
+
+void ctl_calls_drop(struct ctl_lwp *lwp)
+{
+	struct call *c, *tmp;
+
+	list_for_each_entry_safe(c, tmp, &lwp->calls, link)
+		kfree(c);
+	INIT_LIST_HEAD(&lwp->calls);
+}
+
+static void call_begin(const struct hit *h, const struct site *s)
+{
+	struct call *c;
+	unsigned int n = 0;
+
+	list_for_each_entry(c, &h->lwp->calls, link)
+		n++;
+	if (n >= MAX_CALLS) {
+		c = list_last_entry(&h->lwp->calls, struct call, link);
+		list_del(&c->link);
+	} else {
+		c = kmalloc(sizeof(*c), GFP_KERNEL);
+	}
+	if (!c)
+		return;
+	c->id = s->part->op->id;
+	c->address = s->s->address;
+	c->sp = h->regs->sp;
+	list_add(&c->link, &h->lwp->calls);
+}
+
+/*
+ * Is the call that returns now one whose beginning was reported?  It is the
+ * outermost below the stack pointer; what lies further in was left by longjmp.
+ */
+static bool call_end(struct ctl_lwp *lwp, const struct site *s,
+		     unsigned long sp)
+{
+	struct call *c, *tmp;
+	bool found = false;
+
+	list_for_each_entry_safe(c, tmp, &lwp->calls, link)
+		if (c->id == s->part->op->id && c->address == s->s->address &&
+		    c->sp < sp) {
+			list_del(&c->link);
+			kfree(c);
+			found = true;
+		}
+	return found;
+}
+
+/* -- handlers ------------------------------------------------------------- */
+
+static bool wanted(struct uprobe_consumer *uc CTL_UPROBE_CTX,
+		   struct mm_struct *mm)
+{
+	struct site *s = container_of(uc, struct site, up.uc);
+
+	return s->part->probe->mm == mm;
+}
+
+/*
+ * Current's control, with a reference, if it is home's or a followed child's.
+ * Others that use the same memory have been vforked and report nothing.
+ */
+static struct ctl_lwp *get_current_lwp(const struct ctl_proc *home)
+{
+	const struct ctl_proc *proc;
+	struct ctl_lwp *lwp;
+
+	rcu_read_lock();
+	lwp = ctl_lwp_find(current);
+	for (proc = lwp ? lwp->proc : NULL; proc; proc = proc->from)
+		if (proc == home)
+			break;
+	if (!proc || !kref_get_unless_zero(&lwp->ref))
+		lwp = NULL;
+	rcu_read_unlock();
+	return lwp;
+}
+
+static void kick(struct ctl_lwp *lwp)
+{
+	spin_lock_irq(&lwp->proc->lock);
+	ctl_lwp_kick(lwp);
+	spin_unlock_irq(&lwp->proc->lock);
+}
+
+/* "Yes": an int where the argument points; or the register. */
+static void answer(const struct hit *h, const struct site *s)
+{
+	const s32 yes = 1;
+	u64 addr;
+
+	/* Where it cannot be stored nobody will look for it. */
+	if (s->s->nargs && fetch(h, ctl_site_fetch(s->s), &addr))
+		addr = copy_to_user((void __user *)(unsigned long)addr, &yes,
+				    sizeof(yes));
+	if (s->clears_rax) {
+		/* When the instruction is over. */
+		WRITE_ONCE(h->lwp->answer, true);
+		kick(h->lwp);
+	}
+}
+
+static void stop_for(struct ctl_lwp *lwp, struct probe *q)
+{
+	struct ctl_proc *proc = lwp->proc;
+
+	spin_lock_irq(&proc->lock);
+	/* One that ended by its first hit still stops for that. */
+	if (!q->dying || (q->flags & CTL_PROBE_ONCE)) {
+		lwp->probe_hold = q->id;
+		ctl_lwp_kick(lwp);
+	}
+	spin_unlock_irq(&proc->lock);
+}
+
+static void end_by_hit(struct ctl_proc *proc, struct probe *q)
+{
+	spin_lock_irq(&proc->lock);
+	if (!q->dying)
+		mark(proc, q);
+	spin_unlock_irq(&proc->lock);
+}
+
+static void hit(struct ctl_lwp *lwp, struct site *s, struct pt_regs *regs)
+{
+	struct hit h = { .lwp = lwp, .regs = regs };
+	struct probe *q = s->part->probe;
+
+	if (s->s->kind == CTL_SITE_ENABLED) {
+		answer(&h, s);
+		return;
+	}
+	fetch_all(&h, s);
+	if (!predicate(&h, s->part))
+		return;
+	if ((q->flags & CTL_PROBE_ONCE) && atomic_xchg(&q->fired, 1))
+		return;
+	emit(&h, s);
+	if (q->flags & CTL_PROBE_RETURN && s->s->kind == CTL_SITE_FUNC)
+		call_begin(&h, s);
+	if (q->flags & CTL_PROBE_STOP)
+		stop_for(lwp, q);
+	if (q->flags & CTL_PROBE_ONCE)
+		end_by_hit(s->part->home, q);
+}
+
+/* A single step ends here: the kernel has executed the instruction. */
+static void end_step(struct ctl_lwp *lwp)
+{
+	ctl_step_disarm(lwp);
+	WRITE_ONCE(lwp->step_done, true);
+	kick(lwp);
+}
+
+static bool active(const struct site *s)
+{
+	return smp_load_acquire(&s->part->live) &&
+	       !READ_ONCE(s->part->probe->dying);
+}
+
+static int on_hit(struct uprobe_consumer *uc, struct pt_regs *regs
+		  CTL_UPROBE_DATA)
+{
+	struct site *s = container_of(uc, struct site, up.uc);
+	struct ctl_lwp *lwp;
+
+	/* A copy of ours in another process (or another tool's). */
+	if (current->mm != s->part->probe->mm)
+		return UPROBE_HANDLER_REMOVE;
+	ctl_uprobe_keep();
+	/* The file may be mapped once more. */
+	if (regs->ip != s->s->address || !active(s))
+		return 0;
+	lwp = get_current_lwp(s->part->home);
+	if (!lwp)
+		return 0;
+	if (lwp->stepping)
+		end_step(lwp);
+	hit(lwp, s, regs);
+	if (atomic_read(&lwp->npending))
+		kick(lwp);
+	ctl_lwp_put(lwp);
+	return 0;
+}
+
+static int on_return(struct uprobe_consumer *uc, unsigned long func,
+		     struct pt_regs *regs CTL_UPROBE_DATA)
+{
+	struct site *s = container_of(uc, struct site, up.uc);
+	struct ctl_lwp *lwp;
+
+	if (current->mm != s->part->probe->mm || func != s->s->address)
+		return 0;
+	lwp = get_current_lwp(s->part->home);
+	if (!lwp)
+		return 0;
+	if (call_end(lwp, s, regs->sp) && active(s))
+		emit_return(lwp, s, regs->ax);
+	if (atomic_read(&lwp->npending))
+		kick(lwp);
+	ctl_lwp_put(lwp);
+	return 0;
+}
+
+/* -- in ------------------------------------------------------------------- */
+
+static int part_new(struct ctl_probe *op, struct part **result)
+{
+	const struct ctl_probe_site *site;
+	const struct ctl_pred *pred;
+	struct part *part;
+	u32 i;
+	int err;
+
+	err = ctl_probe_check(op, op->size, &pred);
+	if (err)
+		return err;
+	part = kvzalloc(struct_size(part, site, op->nsites),
+			GFP_KERNEL_ACCOUNT);
+	if (!part)
+		return -ENOMEM;
+	INIT_LIST_HEAD(&part->link);
+	part->op = op;
+	part->pred = pred;
+	site = ctl_probe_first(op);
+	for (i = 0; i < op->nsites; i++, site = ctl_site_next(site)) {
+		part->site[i].part = part;
+		part->site[i].s = site;
+	}
+	*result = part;
+	return 0;
+}
+
+/* What is at the site, and may a probe be there? */
+static int examine(struct ctl_proc *proc, struct mm_struct *mm, struct site *s)
+{
+	u8 code[15] = { 0 };
+	int n = ctl_sym.access_remote_vm(mm, s->s->address, code, sizeof(code),
+					 FOLL_FORCE);
+
+	if (n <= 0)
+		return -EFAULT;
+	ctl_probe_hide(proc, s->s->address, code, n);
+	s->old = code[0];
+	if (code[0] == CTL_INT3)
+		return -EBUSY;
+	s->len = ctl_nop_len(code, n);
+	if (!s->len && s->s->kind == CTL_SITE_ENABLED) {
+		s->len = ctl_xor_len(code, n);
+		s->clears_rax = s->len;
+	}
+	if (s->len || s->s->kind == CTL_SITE_FUNC || ctl_ret_len(code, n))
+		return 0;
+	return -EOPNOTSUPP;
+}
+
+/* Errors of the kernel's own, for those that dtrace_ctl.h has. */
+static int uprobe_error(int err)
+{
+	switch (err) {
+	case -ENOMEM:
+	case -EINTR:
+	case -ENOSYS:
+		return err;
+	case -EINVAL: /* two tracers disagree on the semaphore */
+		return -EBUSY;
+	default: /* ENOTSUPP: an instruction; EIO: a file system */
+		return -EOPNOTSUPP;
+	}
+}
+
+static int uprobe_insert(struct site *s, struct mm_struct *mm,
+			 struct file *counter, loff_t ref)
+{
+	int err;
+
+	err = locate(mm, s->s->address, true, &s->file, &s->up.offset);
+	if (err)
+		return err;
+	s->up.inode = file_inode(s->file);
+	s->up.uc.handler = on_hit;
+	s->up.uc.filter = wanted;
+	if (s->s->kind == CTL_SITE_FUNC &&
+	    (s->part->probe->flags & CTL_PROBE_RETURN))
+		s->up.uc.ret_handler = on_return;
+	err = -EINVAL;
+	if (counter && file_inode(counter) == s->up.inode) {
+		err = ctl_uprobe_register(&s->up, ref);
+		s->counted = !err;
+	}
+	/* No counter, or somebody else's uprobe there has none. */
+	if (err == -EINVAL)
+		err = ctl_uprobe_register(&s->up, 0);
+	return err ? uprobe_error(err) : 0;
+}
+
+static int site_insert(struct site *s, struct mm_struct *mm,
+		       struct file *counter, loff_t ref, bool copied)
+{
+	int err = -EOPNOTSUPP;
+
+	/*
+	 * A copy is of the kind that it was.  And a uprobe that fails takes out
+	 * whatever breakpoint it finds.
+	 */
+	if (!s->trap && !ctl_trap_at(mm, s->s->address))
+		err = uprobe_insert(s, mm, counter, ref);
+	if (err == -EOPNOTSUPP && s->len) {
+		err = ctl_trap_get(mm, s->s->address, s->old, s->len,
+				   s->clears_rax, copied);
+		s->trap = !err;
+	}
+	s->in = !err;
+	return err;
+}
+
+/* copied: mm is a fork's, with our breakpoints in it. */
+static int part_insert(struct ctl_proc *proc, struct part *part,
+		       struct mm_struct *mm, bool copied)
+{
+	u64 sem = part->op->semaphore;
+	struct file *counter = NULL;
+	bool counted = true;
+	loff_t ref = 0;
+	int err = 0;
+
+	/* Where that cannot be, we count. */
+	if (sem && !(sem & 1))
+		locate(mm, sem, false, &counter, &ref);
+	while (!err && part->nsites < part->op->nsites) {
+		struct site *s = &part->site[part->nsites];
+
+		if (!copied)
+			err = examine(proc, mm, s);
+		if (err)
+			break;
+		err = site_insert(s, mm, counter, ref, copied);
+		part->nsites++;
+		counted &= s->counted;
+	}
+	if (counter)
+		fput(counter);
+	if (err || !sem || copied)
+		return err;
+	if (!counted)
+		err = count(mm, sem, 1);
+	part->counted = !counted && !err;
+	return err;
+}
+
+static struct probe *probe_new(const struct ctl_probe *op, struct mm_struct *mm,
+			       struct ctl_handle *owner,
+			       struct pid_namespace *ns)
+{
+	struct probe *q = kzalloc(sizeof(*q), GFP_KERNEL);
+
+	if (!q)
+		return NULL;
+	mmgrab(mm);
+	q->mm = mm;
+	q->owner = owner;
+	q->owner_id = owner ? owner->id : 0;
+	q->ns = get_pid_ns(ns);
+	q->id = op->id;
+	q->flags = op->flags & ~CTL_PROBE_MORE;
+	INIT_LIST_HEAD(&q->parts);
+	INIT_LIST_HEAD(&q->link);
+	return q;
+}
+
+/* proc->lock held; the new part of q is seen from now on. */
+static void publish(struct ctl_proc *proc, struct probe *q, struct part *part)
+{
+	struct probe *after;
+
+	list_add_tail(&part->link, &q->parts);
+	q->nsites += part->nsites;
+	if (list_empty(&q->link)) {
+		list_for_each_entry(after, &proc->probes, link)
+			if (after->id > q->id)
+				break;
+		list_add_tail(&q->link, &after->link);
+	}
+	smp_store_release(&part->live, true);
+}
+
+static int enable(struct ctl_handle *h, struct mm_struct *mm, struct part *part)
+{
+	struct ctl_proc *proc = h->proc;
+	const struct ctl_probe *op = part->op;
+	struct probe *q = find(proc, op->id), *fresh = NULL;
+	int err;
+
+	if (op->flags & CTL_PROBE_MORE) {
+		if (!q || (q->owner && q->owner != h) || q->mm != mm)
+			return -EINVAL;
+	} else if (q) {
+		return -EEXIST;
+	} else {
+		fresh = q = probe_new(op, mm,
+				      op->flags & CTL_PROBE_HANDLE ? h : NULL,
+				      h->ns);
+		if (!q)
+			return -ENOMEM;
+	}
+	part->probe = q;
+	part->home = proc;
+	WRITE_ONCE(proc->probed, true);
+	err = part_insert(proc, part, mm, false);
+	if (!err) {
+		spin_lock_irq(&proc->lock);
+		err = ctl_handle_error(h);
+		if (!err && (proc->mm != mm || q->dying))
+			err = -EFAULT; /* executed something else meanwhile */
+		if (!err)
+			publish(proc, q, part);
+		spin_unlock_irq(&proc->lock);
+	}
+	if (err) {
+		part_remove(proc, part, mm);
+		ctl_uprobe_sync();
+		if (fresh)
+			probe_free(fresh);
+	}
+	return err;
+}
+
+/* op, op->size bytes, is ours from now on. */
+int ctl_probe_enable(struct ctl_handle *h, struct ctl_probe *op)
+{
+	struct ctl_proc *proc = h->proc;
+	struct task_struct *t;
+	struct mm_struct *mm;
+	struct part *part;
+	int err;
+
+	err = part_new(op, &part);
+	if (err) {
+		kvfree(op);
+		return err;
+	}
+	t = ctl_handle_task(h);
+	mm = t ? ctl_handle_mm(h, t) : ERR_PTR(-ENOENT);
+	if (t)
+		put_task_struct(t);
+	if (IS_ERR(mm)) {
+		err = PTR_ERR(mm);
+	} else {
+		err = mutex_lock_killable(&proc->probe_mutex);
+		if (!err) {
+			err = enable(h, mm, part);
+			mutex_unlock(&proc->probe_mutex);
+		}
+		mmput(mm);
+	}
+	if (err)
+		part_free(part);
+	return err;
+}
+
+int ctl_probe_disable(struct ctl_handle *h, u64 id)
+{
+	struct ctl_proc *proc = h->proc;
+	struct probe *q;
+	int err;
+
+	if (id > U32_MAX)
+		return -EINVAL;
+	err = mutex_lock_killable(&proc->probe_mutex);
+	if (err)
+		return err;
+	q = id ? find(proc, id) : NULL;
+	if (id && (!q || (q->owner && q->owner != h))) {
+		err = -EINVAL;
+	} else {
+		spin_lock_irq(&proc->lock);
+		if (q && !q->dying)
+			mark(proc, q);
+		if (!id)
+			ctl_probes_end(proc, false);
+		spin_unlock_irq(&proc->lock);
+		reap(proc);
+	}
+	mutex_unlock(&proc->probe_mutex);
+	if (!err)
+		ctl_gc_kick();
+	return err;
+}
+
+/* The process, from and its ancestors, whose probes are in mm. */
+static struct ctl_proc *home_of(struct ctl_proc *from,
+				const struct mm_struct *mm)
+{
+	for (; from; from = from->from)
+		if (READ_ONCE(from->mm) == mm && READ_ONCE(from->probed))
+			break;
+	return from;
+}
+
+/* -- in task work --------------------------------------------------------- */
+
+/*
+ * The thread is on its way to one instruction, elsewhere, that the kernel has
+ * it execute under a uprobe: this is no place to stop.  signal.c calls the work
+ * again when that is over.
+ */
+bool ctl_probe_midway(struct ctl_lwp *lwp)
+{
+	bool midway = ctl_uprobe_midway();
+
+	WRITE_ONCE(lwp->midway, midway);
+	return midway;
+}
+
+/* It ran into a breakpoint of ours, and is behind it. */
+void ctl_probe_trapped(struct ctl_lwp *lwp)
+{
+	u64 addr = lwp->trapped;
+	struct ctl_proc *home;
+	struct probe *q;
+	struct part *part;
+	struct site *s;
+
+	if (!addr)
+		return;
+	WRITE_ONCE(lwp->trapped, 0);
+	home = home_of(lwp->proc, current->mm);
+	/* Whoever takes one out does not wait for us: see trap.c. */
+	if (!home || mutex_lock_killable(&home->probe_mutex))
+		return;
+	list_for_each_entry(q, &home->probes, link)
+		for_each_site(q, part, s)
+			if (s->trap && s->s->address == addr && active(s))
+				hit(lwp, s, task_pt_regs(current));
+	mutex_unlock(&home->probe_mutex);
+}
+
+void ctl_probe_work(struct ctl_lwp *lwp)
+{
+	u32 id;
+
+	if (lwp->answer) {
+		WRITE_ONCE(lwp->answer, false);
+		task_pt_regs(current)->ax = 1;
+	}
+	id = READ_ONCE(lwp->probe_hold);
+	if (!id)
+		return;
+	ctl_signal_resume(lwp, ctl_hold(lwp, PR_PROBE, id));
+	spin_lock_irq(&lwp->proc->lock);
+	lwp->probe_hold = 0;
+	spin_unlock_irq(&lwp->proc->lock);
+}
+
+/* -- fork ----------------------------------------------------------------- */
+
+/*
+ * Take what a fork copied out of current's memory.  The kernel finds no
+ * breakpoint there then, when it removes the probe, and does not count down.
+ */
+static void clean(struct part *part, struct mm_struct *mm)
+{
+	struct site *s;
+	u8 now;
+
+	for (s = part->site; s < part->site + part->nsites; s++) {
+		if (!s->in || !ctl_peek(mm, s->s->address, &now, 1) ||
+		    now != CTL_INT3 || !ctl_poke(mm, s->s->address, &s->old, 1))
+			continue;
+		if (s->counted)
+			count(mm, part->op->semaphore, -1);
+	}
+	if (part->counted)
+		count(mm, part->op->semaphore, -1);
+}
+
+struct leaver {
+	struct callback_head work;
+	struct ctl_proc *from; /* a reference */
+};
+
+/* In a child that nobody follows, before its first instruction. */
+static void leave(struct callback_head *cb)
+{
+	struct leaver *v = container_of(cb, struct leaver, work);
+	struct probe *q;
+	struct part *part;
+
+	if (current->mm && !mutex_lock_killable(&v->from->probe_mutex)) {
+		list_for_each_entry(q, &v->from->probes, link)
+			list_for_each_entry(part, &q->parts, link)
+				clean(part, current->mm);
+		ctl_traps_clean(v->from, current->mm);
+		mutex_unlock(&v->from->probe_mutex);
+	}
+	ctl_proc_put(v->from);
+	kfree(v);
+	ctl_work_end();
+}
+
+/* A child of proc's, with memory of its own; in the hook of its birth. */
+void ctl_probe_born(struct ctl_proc *proc, struct task_struct *child)
+{
+	struct ctl_proc *home = home_of(proc, current->mm);
+	struct ctl_lwp *lwp = ctl_lwp_find(child);
+	unsigned long flags;
+	struct leaver *v;
+
+	if (!home)
+		return;
+	if (lwp) {
+		spin_lock_irqsave(&lwp->proc->lock, flags);
+		lwp->adopts = ctl_proc_get(home);
+		ctl_lwp_kick(lwp);
+		spin_unlock_irqrestore(&lwp->proc->lock, flags);
+		return;
+	}
+	/* Without it, the first hit of each takes it out. */
+	v = kmalloc(sizeof(*v), GFP_ATOMIC | __GFP_NOWARN);
+	if (!v)
+		return;
+	v->from = ctl_proc_get(home);
+	init_task_work(&v->work, leave);
+	ctl_work_begin();
+	if (ctl_sym.task_work_add(child, &v->work, TWA_RESUME)) {
+		ctl_proc_put(v->from);
+		kfree(v);
+		ctl_work_end();
+	}
+}
+
+static int adopt_part(struct ctl_proc *proc, struct probe *q,
+		      const struct part *old)
+{
+	struct ctl_probe *op;
+	struct part *part;
+	unsigned int i;
+	int err;
+
+	op = kvmalloc(old->op->size, GFP_KERNEL);
+	if (!op)
+		return -ENOMEM;
+	memcpy(op, old->op, old->op->size);
+	err = part_new(op, &part);
+	if (err) {
+		kvfree(op);
+		return err;
+	}
+	part->probe = q;
+	part->home = proc;
+	for (i = 0; i < op->nsites; i++) {
+		part->site[i].old = old->site[i].old;
+		part->site[i].len = old->site[i].len;
+		part->site[i].trap = old->site[i].trap;
+		part->site[i].clears_rax = old->site[i].clears_rax;
+	}
+	err = part_insert(proc, part, q->mm, true);
+	if (err) {
+		part_remove(proc, part, q->mm);
+		ctl_uprobe_sync();
+		part_free(part);
+		return err;
+	}
+	part->counted = old->counted;
+	spin_lock_irq(&proc->lock);
+	publish(proc, q, part);
+	spin_unlock_irq(&proc->lock);
+	return 0;
+}
+
+static int adopt_probe(struct ctl_proc *proc, const struct probe *old)
+{
+	struct part *part = list_first_entry(&old->parts, struct part, link);
+	struct probe *q;
+	int err = 0;
+
+	q = probe_new(part->op, current->mm, old->owner, old->ns);
+	if (!q)
+		return -ENOMEM;
+	q->flags = old->flags;
+	list_for_each_entry(part, &old->parts, link)
+		if (!err)
+			err = adopt_part(proc, q, part);
+	if (!err)
+		return 0;
+	spin_lock_irq(&proc->lock);
+	if (!list_empty(&q->link))
+		mark(proc, q);
+	spin_unlock_irq(&proc->lock);
+	if (list_empty(&q->link))
+		probe_free(q);
+	return err;
+}
+
+/* In a followed child, before its first instruction. */
+void ctl_probe_adopt(struct ctl_lwp *lwp)
+{
+	struct ctl_proc *proc = lwp->proc, *from;
+	struct probe *q;
+	struct part *part;
+
+	spin_lock_irq(&proc->lock);
+	from = lwp->adopts;
+	lwp->adopts = NULL;
+	spin_unlock_irq(&proc->lock);
+	if (!from)
+		return;
+	if (!current->mm || mutex_lock_killable(&from->probe_mutex))
+		goto put;
+	WRITE_ONCE(proc->probed, true);
+	/* The parent's first, always. */
+	mutex_lock_nested(&proc->probe_mutex, SINGLE_DEPTH_NESTING);
+	list_for_each_entry(q, &from->probes, link) {
+		if (!READ_ONCE(q->dying) &&
+		    !(q->owner && READ_ONCE(q->owner->closing)) &&
+		    !adopt_probe(proc, q))
+			continue;
+		list_for_each_entry(part, &q->parts, link)
+			clean(part, current->mm);
+	}
+	ctl_traps_clean(from, current->mm);
+	reap(proc);
+	mutex_unlock(&proc->probe_mutex);
+	mutex_unlock(&from->probe_mutex);
+put:
+	ctl_proc_put(from);
+}
+
+/* -- listing -------------------------------------------------------------- */
+
+/* One more, if there is room; returns its length. */
+static size_t describe(const struct probe *q, u8 *to, size_t room)
+{
+	const struct part *part =
+		list_first_entry(&q->parts, struct part, link);
+	const char *label = (const char *)(part->pred + part->op->npred);
+	struct ctl_probe_info info = {
+		.len = round_up(sizeof(info) + part->op->label_len, 8),
+		.id = q->id,
+		.flags = q->flags,
+		.nsites = q->nsites,
+		.hits = atomic64_read(&q->hits),
+		.lost = atomic64_read(&q->lost),
+		.label_len = part->op->label_len,
+	};
+
+	if (info.len > room)
+		return 0;
+	memset(to, 0, info.len);
+	memcpy(to, &info, sizeof(info));
+	memcpy(to + sizeof(info), label, info.label_len);
+	return info.len;
+}
+
+long ctl_probe_list(struct ctl_handle *h, struct ctl_probevec *v)
+{
+	struct ctl_proc *proc = h->proc;
+	size_t room = min_t(size_t, v->size, 1U << 20), used = 0, n;
+	struct probe *q;
+	long err;
+	u8 *buf;
+
+	if (!h->may_read)
+		return -EPERM;
+	spin_lock_irq(&proc->lock);
+	err = ctl_handle_error(h);
+	spin_unlock_irq(&proc->lock);
+	if (err)
+		return err;
+	buf = kvmalloc(max_t(size_t, room, 1), GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	err = mutex_lock_killable(&proc->probe_mutex);
+	if (!err) {
+		list_for_each_entry(q, &proc->probes, link) {
+			if (q->id <= v->after || READ_ONCE(q->dying))
+				continue;
+			n = describe(q, buf + used, room - used);
+			if (!n)
+				break;
+			used += n;
+		}
+		mutex_unlock(&proc->probe_mutex);
+	}
+	if (!err && copy_to_user((void __user *)(unsigned long)v->addr, buf,
+				 used))
+		err = -EFAULT;
+	kvfree(buf);
+	v->size = used;
+	return err;
+}
+
+/* -- unload --------------------------------------------------------------- */
+
+/*
+ * No handle is open.  The hooks stay until a fork that copied our breakpoints
+ * has given birth.
+ */
+void ctl_probes_exit(void)
+{
+	struct ctl_proc *proc;
+	bool traps = false;
+
+	mutex_lock(&ctl_mutex);
+	spin_lock_irq(&ctl_procs_lock);
+	list_for_each_entry(proc, &ctl_all, all) {
+		spin_lock(&proc->lock);
+		ctl_probes_end(proc, true);
+		spin_unlock(&proc->lock);
+	}
+	spin_unlock_irq(&ctl_procs_lock);
+	mutex_unlock(&ctl_mutex);
+	flush_workqueue(ctl_wq);
+	spin_lock_irq(&ctl_procs_lock);
+	list_for_each_entry(proc, &ctl_all, all)
+		traps |= !list_empty(&proc->graves);
+	spin_unlock_irq(&ctl_procs_lock);
+	if (traps)
+		schedule_timeout_uninterruptible(HZ / 5);
+}

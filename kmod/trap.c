@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * trap.c - breakpoints of our own, where the kernel has no uprobes: in memory
+ * that no file is behind (what a program has generated), and on nops that they
+ * do not know (those of ten bytes that newer headers put in begin with a prefix
+ * they refuse).
+ *
+ * Only on nops: nothing has to be stepped over, the instruction pointer is
+ * moved behind it, and so the breakpoint stays where it is while it is wanted.
+ * The trap is claimed on the chain of die notifiers; what it means is looked
+ * for in the task work that follows (probe.c), where it may sleep.
+ *
+ * Taking one out: first the byte, then an interrupt on every processor, then
+ * the entry here.  A thread that ran into the byte before it was gone was in
+ * its trap, with interrupts off, when that interrupt came, and had found the
+ * entry; one that had not yet, executes what is there now.
+ *
+ * A fork that copied the memory just before may give birth just after: what
+ * was taken out is remembered as long as the process is controlled (->graves),
+ * and looked for in its children.
+ */
+#include <linux/hash.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+
+#include "control.h"
+#include "insn.h"
+
+struct trap {
+	struct hlist_node hash; /* traps_lock, RCU */
+	struct list_head grave; /* proc->graves, probe_mutex */
+	struct rcu_head rcu;
+	const struct mm_struct *mm; /* compared */
+	u64 addr;
+	unsigned int users; /* the mm's probe_mutex */
+	u8 old, len;
+	bool clears_rax;
+};
+
+#define TABLE_BITS 8
+static struct hlist_head table[1 << TABLE_BITS];
+static DEFINE_SPINLOCK(traps_lock);
+
+static struct hlist_head *bucket(const struct mm_struct *mm, u64 addr)
+{
+	return &table[hash_64((unsigned long)mm ^ addr, TABLE_BITS)];
+}
+
+static struct trap *find(const struct mm_struct *mm, u64 addr)
+{
+	struct trap *t;
+
+	hlist_for_each_entry_rcu(t, bucket(mm, addr), hash,
+				 lockdep_is_held(&traps_lock))
+		if (t->mm == mm && t->addr == addr)
+			return t;
+	return NULL;
+}
+
+static struct trap *find_locked(const struct mm_struct *mm, u64 addr)
+{
+	unsigned long flags;
+	struct trap *t;
+
+	spin_lock_irqsave(&traps_lock, flags);
+	t = find(mm, addr);
+	spin_unlock_irqrestore(&traps_lock, flags);
+	return t;
+}
+
+static void remove(struct trap *t)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&traps_lock, flags);
+	hlist_del_rcu(&t->hash);
+	spin_unlock_irqrestore(&traps_lock, flags);
+}
+
+/* Is addr where a byte may be written that nobody else sees? */
+static int private_text(struct mm_struct *mm, u64 addr)
+{
+	struct vm_area_struct *vma;
+	int err = -EFAULT;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	vma = find_vma(mm, addr);
+	if (vma && vma->vm_start <= addr)
+		err = (vma->vm_flags & (VM_HUGETLB | VM_EXEC | VM_MAYSHARE)) ==
+				      VM_EXEC ? 0 : -EOPNOTSUPP;
+	mmap_read_unlock(mm);
+	return err;
+}
+
+bool ctl_trap_at(struct mm_struct *mm, u64 addr)
+{
+	return find_locked(mm, addr) != NULL;
+}
+
+/*
+ * A breakpoint at addr, on an instruction of len bytes that began with old.
+ * copied: it is there, a fork copied it.
+ */
+int ctl_trap_get(struct mm_struct *mm, u64 addr, u8 old, u8 len,
+		 bool clears_rax, bool copied)
+{
+	const u8 int3 = CTL_INT3;
+	struct trap *t = find_locked(mm, addr);
+	unsigned long flags;
+	int err;
+
+	if (t) {
+		t->users++;
+		return 0;
+	}
+	err = private_text(mm, addr);
+	if (err)
+		return err;
+	t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
+	if (!t)
+		return -ENOMEM;
+	INIT_LIST_HEAD(&t->grave);
+	t->mm = mm;
+	t->addr = addr;
+	t->users = 1;
+	t->old = old;
+	t->len = len;
+	t->clears_rax = clears_rax;
+	spin_lock_irqsave(&traps_lock, flags);
+	hlist_add_head_rcu(&t->hash, bucket(mm, addr));
+	spin_unlock_irqrestore(&traps_lock, flags);
+	if (!copied && !ctl_poke(mm, addr, &int3, 1)) {
+		remove(t);
+		kfree_rcu(t, rcu);
+		return -EFAULT;
+	}
+	return 0;
+}
+
+static bool restore(struct mm_struct *mm, const struct trap *t)
+{
+	u8 now;
+
+	/* Unmapped meanwhile, or written over: then it is not ours. */
+	return ctl_peek(mm, t->addr, &now, 1) && now == CTL_INT3 &&
+	       ctl_poke(mm, t->addr, &t->old, 1);
+}
+
+static void nothing(void *arg)
+{
+}
+
+static void bury(struct ctl_proc *proc, struct trap *t)
+{
+	struct trap *o;
+
+	list_for_each_entry(o, &proc->graves, grave)
+		if (o->addr == t->addr) {
+			o->old = t->old;
+			kfree_rcu(t, rcu);
+			return;
+		}
+	list_add(&t->grave, &proc->graves);
+}
+
+void ctl_trap_put(struct ctl_proc *proc, struct mm_struct *mm, u64 addr)
+{
+	struct trap *t = find_locked(mm, addr);
+
+	lockdep_assert_held(&proc->probe_mutex);
+	if (!t || --t->users)
+		return;
+	if (mmget_not_zero(mm)) {
+		restore(mm, t);
+		mmput(mm);
+		on_each_cpu(nothing, NULL, 1);
+	}
+	remove(t);
+	bury(proc, t);
+}
+
+/* What is left in mm, a copy of proc's memory, of those that were taken out. */
+void ctl_traps_clean(struct ctl_proc *proc, struct mm_struct *mm)
+{
+	struct trap *t;
+
+	lockdep_assert_held(&proc->probe_mutex);
+	list_for_each_entry(t, &proc->graves, grave)
+		if (!find_locked(mm, t->addr))
+			restore(mm, t);
+}
+
+/* Nobody looks any more; a reader of the table may still be at one of them. */
+void ctl_traps_free(struct ctl_proc *proc)
+{
+	struct trap *t, *tmp;
+
+	list_for_each_entry_safe(t, tmp, &proc->graves, grave)
+		kfree_rcu(t, rcu);
+}
+
+/* In the trap, interrupts off; true: it was ours. */
+bool ctl_on_int3(struct pt_regs *regs)
+{
+	u64 addr = regs->ip - 1;
+	struct ctl_lwp *lwp;
+	unsigned long flags;
+	struct trap *t;
+
+	rcu_read_lock();
+	t = find(current->mm, addr);
+	if (t) {
+		regs->ip = addr + t->len;
+		if (t->clears_rax)
+			regs->ax = 0;
+		/* (A vforked child has none and passes.) */
+		lwp = ctl_lwp_find(current);
+		if (lwp) {
+			spin_lock_irqsave(&lwp->proc->lock, flags);
+			lwp->trapped = addr;
+			if (lwp->stepping) {
+				ctl_step_disarm(lwp);
+				WRITE_ONCE(lwp->step_done, true);
+			}
+			ctl_lwp_kick(lwp);
+			spin_unlock_irqrestore(&lwp->proc->lock, flags);
+		}
+	}
+	rcu_read_unlock();
+	return t != NULL;
+}
