@@ -61,6 +61,7 @@ static int finish(struct session *s, int code)
 	}
 	counts_free(s->counts);
 	values_free(s->values);
+	ctl_unwinder_free(s->unwinder);
 	buf_free(&s->line);
 	inject_free(opt->inject);
 	free(opt->pids.v);
@@ -89,6 +90,8 @@ int main(int argc, char **argv)
 		cmd_complain("out of memory");
 		return finish(&s, CMD_NONE);
 	}
+	if (opt.stack && !opt.count && (r = stack_open(&s)) < 0)
+		return finish(&s, CMD_NONE);
 	if (opt.timeline && (r = timeline_open(&s)) < 0) {
 		cmd_complain("cannot write %s: %s", opt.timeline, strerror(-r));
 		return finish(&s, CMD_NONE);

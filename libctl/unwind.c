@@ -33,6 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "maps.h"
@@ -107,9 +108,29 @@ fail:
 
 /* ----------------------------------------------------------------- images -- */
 
+/* What is known of files is kept longer than images: many processes run the
+ * same program, and reading its debug information takes its time. */
+struct origin {
+	struct origin *next;
+	dev_t dev;
+	uint64_t inode, size; /* inode 0: the vDSO of this size */
+	struct timespec changed;
+};
+
+/* An address in a file. */
+struct known {
+	const struct origin *origin; /* NULL: nothing */
+	uint64_t linked, offset;
+	bool activation;
+	unsigned line;
+	const char *symbol, *file; /* in the arena */
+};
+#define CACHE_SIZE 8192U /* a power of two */
+
 /* A file that is mapped; libdw's view of it is a module. */
 struct object {
 	struct object *next;
+	const struct origin *origin;
 	dev_t dev;
 	uint64_t inode, bias, low, high;
 	struct elf_file file; /* until libdw has taken it */
@@ -127,31 +148,15 @@ struct range {
 	char *path;
 };
 
-/* A symbol's name without its version, and the name it is made from. */
-struct plain {
-	const char *from;
-	const char *name; /* in the arena */
-};
-
-#define CACHE_SIZE 4096U /* a power of two */
-
-/* What an address is; address 0: nothing. */
-struct known {
-	bool activation;
-	struct ctl_frame frame;
-};
 
 struct image {
+	struct ctl_unwinder *u;
 	unsigned refs;
 	Dwfl *dwfl;
 	bool attached, is_32bit;
 	struct object *objects;
 	struct range *v;
 	size_t n, room;
-	struct known *cache; /* CACHE_SIZE */
-	struct arena arena;
-	struct plain *plain; /* by hash; at most half of room is used */
-	size_t nplain, plain_room;
 	struct walk *walk; /* that goes on */
 };
 
@@ -160,11 +165,18 @@ struct task {
 	pid_t pid;
 	uint64_t start; /* 0: not known */
 	struct image *image;
+	struct image *before; /* of before exec: the record of that is to come */
+	uint64_t exec_time;
 	unsigned misses, skip; /* looks that found nothing new */
 };
 
 struct ctl_unwinder {
 	struct task *tasks; /* the one last asked for first */
+	struct origin *origins;
+	struct known *cache; /* CACHE_SIZE */
+	struct arena arena;
+	const char **names; /* a hash table; at most half of it is used */
+	size_t nnames, names_room;
 	struct ctl_frame frame[CTL_STACK_FRAMES];
 };
 
@@ -213,22 +225,19 @@ static void image_put(struct image *im)
 	for (size_t i = 0; i < im->n; i++)
 		free(im->v[i].path);
 	free(im->v);
-	free(im->cache);
-	free(im->plain);
-	arena_free(&im->arena);
 	free(im);
 }
 
-static struct image *image_new(void)
+static struct image *image_new(struct ctl_unwinder *u)
 {
 	struct image *im = calloc(1, sizeof(*im));
 
 	if (!im)
 		return NULL;
+	im->u = u;
 	im->refs = 1;
 	im->dwfl = dw.dwfl_begin(&module_callbacks);
-	im->cache = calloc(CACHE_SIZE, sizeof(*im->cache));
-	if (im->dwfl && im->cache)
+	if (im->dwfl)
 		return im;
 	image_put(im);
 	return NULL;
@@ -318,8 +327,38 @@ static int vdso_open(struct object *o, int proc, const struct mapping *m)
 	return r < 0 ? r : elf_file_memory(&o->file, o->bytes, size);
 }
 
+static const struct origin *origin_of(struct ctl_unwinder *u,
+				      const struct object *o,
+				      const struct mapping *m)
+{
+	struct origin *g, new = { .dev = m->dev, .inode = m->inode,
+				  .size = m->end - m->start };
+	struct stat st;
+
+	if (m->inode) {
+		if (fstat(o->file.fd, &st) < 0)
+			return NULL;
+		new.size = st.st_size;
+		new.changed = st.st_mtim;
+	}
+	for (g = u->origins; g; g = g->next)
+		if (g->dev == new.dev && g->inode == new.inode &&
+		    g->size == new.size &&
+		    g->changed.tv_sec == new.changed.tv_sec &&
+		    g->changed.tv_nsec == new.changed.tv_nsec)
+			return g;
+	g = arena_alloc(&u->arena, sizeof(*g));
+	if (!g)
+		return NULL;
+	*g = new;
+	g->next = u->origins;
+	u->origins = g;
+	return g;
+}
+
 /* The file of a mapping; NULL: it is no ELF file, or cannot be had. */
-static struct object *object_open(int proc, const struct mapping *m)
+static struct object *object_open(struct image *im, int proc,
+				  const struct mapping *m)
 {
 	struct object *o = calloc(1, sizeof(*o));
 	int fd, r = -ENOEXEC;
@@ -336,7 +375,9 @@ static struct object *object_open(int proc, const struct mapping *m)
 	o->dev = m->dev;
 	o->inode = m->inode;
 	o->path = strdup(m->path);
-	if (r == 0 && o->path && !o->file.other_machine &&
+	if (r == 0)
+		o->origin = origin_of(im->u, o, m);
+	if (o->origin && o->path && !o->file.other_machine &&
 	    mapping_bias(&o->file, m, &o->bias) && set_span(o))
 		return o;
 	if (r < 0 && r != -ENOEXEC)
@@ -355,7 +396,7 @@ static struct object *object_of(struct image *im, int proc,
 		if (m->inode && o->inode == m->inode && o->dev == m->dev &&
 		    m->start >= o->low && m->end <= o->high)
 			return o;
-	o = object_open(proc, m);
+	o = object_open(im, proc, m);
 	if (!o)
 		return NULL;
 	/* A file that lies about its size must not get into another's way. */
@@ -526,8 +567,6 @@ static int report(struct image *im, pid_t pid)
 	if (!im->attached && im->objects)
 		im->attached = dw.dwfl_attach_state(im->dwfl, NULL, pid,
 						    &thread_callbacks, im);
-	/* What was in nothing may be in something now. */
-	memset(im->cache, 0, CACHE_SIZE * sizeof(*im->cache));
 	return 0;
 }
 
@@ -570,11 +609,12 @@ static void task_drop(struct ctl_unwinder *u, pid_t pid)
 		return;
 	u->tasks = t->next;
 	image_put(t->image);
+	image_put(t->before);
 	free(t);
 }
 
-static int update(struct task *t, int proc, const struct mappings *all,
-		  bool *changed)
+static int update(struct ctl_unwinder *u, struct task *t, int proc,
+		  const struct mappings *all, bool *changed)
 {
 	enum news news, most = NEWS_NONE;
 	struct image *im = t->image;
@@ -588,7 +628,7 @@ static int update(struct task *t, int proc, const struct mappings *all,
 	if (im && most == NEWS_NONE)
 		return 0;
 	if (!im || most == NEWS_OTHER) {
-		im = image_new();
+		im = image_new(u);
 		if (!im)
 			return -ENOMEM;
 		image_put(t->image);
@@ -604,7 +644,7 @@ static int update(struct task *t, int proc, const struct mappings *all,
 }
 
 /* Look at what it has mapped now.  -ENOENT: it is gone. */
-static int task_refresh(struct task *t, bool *changed)
+static int task_refresh(struct ctl_unwinder *u, struct task *t, bool *changed)
 {
 	struct mappings all = { 0 };
 	struct arena arena = { 0 };
@@ -628,7 +668,7 @@ static int task_refresh(struct task *t, bool *changed)
 	}
 	if (r == 0) {
 		t->start = start;
-		r = update(t, proc, &all, changed);
+		r = update(u, t, proc, &all, changed);
 	}
 	free(all.v);
 	arena_free(&arena);
@@ -646,8 +686,12 @@ CTL_EXPORT int ctl_unwinder_new(struct ctl_unwinder **result)
 		return ctl_fail(-ENOSYS, "stacks need elfutils' libdw: %s",
 				dw.problem);
 	u = calloc(1, sizeof(*u));
-	if (!u)
+	if (u)
+		u->cache = calloc(CACHE_SIZE, sizeof(*u->cache));
+	if (!u || !u->cache) {
+		free(u);
 		return ctl_failno(-ENOMEM);
+	}
 	elf_version(EV_CURRENT);
 	*result = u;
 	return 0;
@@ -659,6 +703,9 @@ CTL_EXPORT void ctl_unwinder_free(struct ctl_unwinder *u)
 		return;
 	while (u->tasks)
 		task_drop(u, u->tasks->pid);
+	free(u->cache);
+	free(u->names);
+	arena_free(&u->arena);
 	free(u);
 }
 
@@ -668,7 +715,7 @@ CTL_EXPORT int ctl_unwinder_process(struct ctl_unwinder *u, pid_t pid)
 	bool changed = false;
 	int r;
 
-	r = t ? task_refresh(t, &changed) : -ENOMEM;
+	r = t ? task_refresh(u, t, &changed) : -ENOMEM;
 	return r < 0 ? ctl_failno(r) : 0;
 }
 
@@ -710,60 +757,10 @@ static unsigned walk_stack(struct image *im, pid_t pid, struct walk *w)
 	}
 	if (w->full)
 		return CTL_STACK_CUT;
-	if (r == 0)
-		return 0;
-	return w->outside && !w->whole ? CTL_STACK_CUT : CTL_STACK_BROKEN;
-}
-
-static struct plain *plain_slot(const struct image *im, const char *from)
-{
-	size_t i = (uintptr_t)from * 0x9e3779b97f4a7c15ULL >> 20;
-
-	for (;; i++) {
-		struct plain *p = &im->plain[i & (im->plain_room - 1)];
-
-		if (!p->from || p->from == from)
-			return p;
-	}
-}
-
-static bool plain_grow(struct image *im)
-{
-	struct plain *old = im->plain;
-	size_t n = im->plain_room;
-
-	im->plain = calloc(n ? 2 * n : 256, sizeof(*old));
-	if (!im->plain) {
-		im->plain = old;
-		return false;
-	}
-	im->plain_room = n ? 2 * n : 256;
-	for (size_t i = 0; i < n; i++)
-		if (old[i].from)
-			*plain_slot(im, old[i].from) = old[i];
-	free(old);
-	return true;
-}
-
-/* "fclose@@GLIBC_2.2.5" is fclose. */
-static const char *plain_name(struct image *im, const char *name)
-{
-	const char *at = name ? strchr(name, '@') : NULL;
-	struct plain *p;
-
-	if (!at || at == name)
-		return name;
-	if (2 * im->nplain >= im->plain_room && !plain_grow(im))
-		return name;
-	p = plain_slot(im, name);
-	if (!p->from) {
-		p->name = arena_strndup(&im->arena, name, at - name);
-		if (!p->name)
-			return name;
-		p->from = name;
-		im->nplain++;
-	}
-	return p->name;
+	/* For libdw a return address that cannot be read is none. */
+	if (w->outside)
+		return w->whole ? CTL_STACK_BROKEN : CTL_STACK_CUT;
+	return r == 0 ? 0 : CTL_STACK_BROKEN;
 }
 
 /* The address to be looked up: a call may be a function's last instruction. */
@@ -772,50 +769,121 @@ static uint64_t inside(uint64_t pc, bool activation)
 	return pc - (activation || !pc ? 0 : 1);
 }
 
-static void describe(struct image *im, uint64_t pc, bool activation,
-		     struct ctl_frame *f)
+static const char **name_slot(const struct ctl_unwinder *u, const char *name,
+			      size_t len)
 {
-	uint64_t at = inside(pc, activation);
-	const struct range *r = range_of(im, at);
-	Dwfl_Module *mod;
-	GElf_Off offset;
-	GElf_Sym sym;
-	Dwfl_Line *line;
-	int number = 0;
+	uint64_t h = 14695981039346656037ULL;
+	const char **slot;
 
-	*f = (struct ctl_frame){ .address = pc };
-	if (!r)
-		return;
-	if (*r->path) {
-		f->object = r->path;
-		f->linked = pc - r->start + r->offset;
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (unsigned char)name[i]) * 1099511628211ULL;
+	for (;; h++) {
+		slot = &u->names[h & (u->names_room - 1)];
+		if (!*slot || (!strncmp(*slot, name, len) && !(*slot)[len]))
+			return slot;
 	}
-	mod = r->object ? r->object->module : NULL;
-	if (!mod)
-		return;
-	f->symbol = plain_name(im, dw.dwfl_module_addrinfo(mod, at, &offset,
-							   &sym, NULL, NULL,
-							   NULL));
-	f->offset = f->symbol ? offset + (pc - at) : 0;
-	f->linked = pc - r->object->bias;
-	line = dw.dwfl_module_getsrc(mod, at);
-	if (!line)
-		return;
-	f->file = dw.dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL);
-	f->line = number > 0 ? number : 0;
 }
 
-static const struct ctl_frame *known_frame(struct image *im, uint64_t pc,
-					   bool activation)
+static bool names_grow(struct ctl_unwinder *u)
 {
-	uint64_t key = (pc ^ pc >> 15) * 0x9e3779b97f4a7c15ULL;
-	struct known *k = &im->cache[(key >> 40) & (CACHE_SIZE - 1)];
+	const char **old = u->names;
+	size_t n = u->names_room;
 
-	if (k->frame.address != pc || k->activation != activation || !pc) {
-		k->activation = activation;
-		describe(im, pc, activation, &k->frame);
+	u->names = calloc(n ? 2 * n : 1024, sizeof(*old));
+	if (!u->names) {
+		u->names = old;
+		return false;
 	}
-	return &k->frame;
+	u->names_room = n ? 2 * n : 1024;
+	for (size_t i = 0; i < n; i++)
+		if (old[i])
+			*name_slot(u, old[i], strlen(old[i])) = old[i];
+	free(old);
+	return true;
+}
+
+/* A copy that lives as long as u does, one of each. */
+static const char *keep(struct ctl_unwinder *u, const char *name, size_t len)
+{
+	const char **slot;
+
+	if (2 * u->nnames >= u->names_room && !names_grow(u))
+		return NULL;
+	slot = name_slot(u, name, len);
+	if (!*slot) {
+		*slot = arena_strndup(&u->arena, name, len);
+		u->nnames += *slot != NULL;
+	}
+	return *slot;
+}
+
+/* Ask libdw, which may have to read debug information. */
+static void look_up(struct ctl_unwinder *u, Dwfl_Module *mod, uint64_t at,
+		    struct known *k)
+{
+	const char *name, *file;
+	GElf_Off offset = 0;
+	Dwfl_Line *line;
+	int number = 0;
+	GElf_Sym sym;
+	size_t len;
+
+	name = dw.dwfl_module_addrinfo(mod, at, &offset, &sym, NULL, NULL,
+				       NULL);
+	if (name) {
+		/* "fclose@@GLIBC_2.2.5" is fclose. */
+		len = *name ? 1 + strcspn(name + 1, "@") : 0;
+		k->symbol = keep(u, name, len);
+		k->offset = offset;
+	}
+	line = dw.dwfl_module_getsrc(mod, at);
+	file = line ? dw.dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) :
+		      NULL;
+	if (file) {
+		k->file = keep(u, file, strlen(file));
+		k->line = number > 0 ? number : 0;
+	}
+}
+
+static const struct known *known_of(struct ctl_unwinder *u,
+				    const struct object *o, uint64_t pc,
+				    bool activation)
+{
+	uint64_t linked = pc - o->bias, at = inside(pc, activation);
+	uint64_t key = (linked ^ (uintptr_t)o->origin >> 4) *
+		       0x9e3779b97f4a7c15ULL;
+	struct known *k = &u->cache[(key >> 40) & (CACHE_SIZE - 1)];
+
+	if (k->origin == o->origin && k->linked == linked &&
+	    k->activation == activation)
+		return k;
+	*k = (struct known){ .origin = o->origin, .linked = linked,
+			     .activation = activation };
+	look_up(u, o->module, at, k);
+	k->offset += pc - at;
+	return k;
+}
+
+static struct ctl_frame describe(struct image *im, uint64_t pc, bool activation)
+{
+	struct ctl_frame f = { .address = pc };
+	const struct known *k;
+	const struct range *r;
+
+	r = im ? range_of(im, inside(pc, activation)) : NULL;
+	if (!r || !*r->path)
+		return f;
+	f.object = r->path;
+	f.linked = pc - r->start + r->offset;
+	if (!r->object || !r->object->module)
+		return f;
+	k = known_of(im->u, r->object, pc, activation);
+	f.linked = k->linked;
+	f.symbol = k->symbol;
+	f.offset = k->symbol ? k->offset : 0;
+	f.file = k->file;
+	f.line = k->line;
+	return f;
 }
 
 /* Is there an address in nothing that we know? */
@@ -832,7 +900,7 @@ static bool any_unknown(const struct image *im, const struct walk *w)
  * Is it worth another look?  Broken stacks, and code that was unmapped, would
  * have us read all mappings at each record.
  */
-static bool look_again(struct task *t)
+static bool look_again(struct ctl_unwinder *u, struct task *t)
 {
 	bool changed = false;
 
@@ -840,7 +908,7 @@ static bool look_again(struct task *t)
 		t->skip--;
 		return false;
 	}
-	if (task_refresh(t, &changed) == 0 && changed) {
+	if (task_refresh(u, t, &changed) == 0 && changed) {
 		t->misses = 0;
 		return true;
 	}
@@ -850,23 +918,29 @@ static bool look_again(struct task *t)
 	return false;
 }
 
-static int unwind(struct ctl_unwinder *u, pid_t pid, struct walk *w,
-		  struct ctl_stack *st)
+static int unwind(struct ctl_unwinder *u, const struct ctl_rec *rec,
+		  struct walk *w, struct ctl_stack *st)
 {
-	struct task *t = task_get(u, pid);
+	struct task *t = task_get(u, rec->pid);
 	struct image *im;
 	unsigned flags;
 
 	if (!t)
 		return ctl_failno(-ENOMEM);
-	flags = walk_stack(t->image, pid, w);
-	if (any_unknown(t->image, w) && look_again(t))
-		flags = walk_stack(t->image, pid, w);
-	im = t->image;
+	/* The time of a system call is that of its entry: exec's own is
+	 * recorded behind the exec. */
+	if (t->before && rec->time >= t->exec_time) {
+		image_put(t->before);
+		t->before = NULL;
+	}
+	im = t->before ? t->before : t->image;
+	flags = walk_stack(im, rec->pid, w);
+	if (!t->before && any_unknown(im, w) && look_again(u, t)) {
+		im = t->image;
+		flags = walk_stack(im, rec->pid, w);
+	}
 	for (unsigned i = 0; i < w->n; i++)
-		u->frame[i] = im ? *known_frame(im, w->v[i].pc,
-						w->v[i].activation) :
-				   (struct ctl_frame){ .address = w->v[i].pc };
+		u->frame[i] = describe(im, w->v[i].pc, w->v[i].activation);
 	/* Not every _start says in its unwind table that it has no caller. */
 	if (flags == CTL_STACK_BROKEN && u->frame[w->n - 1].symbol &&
 	    !strcmp(u->frame[w->n - 1].symbol, "_start"))
@@ -918,10 +992,12 @@ static void follow(struct ctl_unwinder *u, const struct ctl_rec *rec)
 		t = task_get(u, rec->pid);
 		if (!t)
 			break;
-		image_put(t->image);
+		image_put(t->before);
+		t->before = t->image;
+		t->exec_time = rec->time;
 		t->image = NULL;
 		t->misses = t->skip = 0;
-		task_refresh(t, &changed);
+		task_refresh(u, t, &changed);
 		break;
 	case CTL_REC_EXIT:
 		if (x->process)
@@ -944,5 +1020,5 @@ CTL_EXPORT int ctl_unwind(struct ctl_unwinder *u, const struct ctl_rec *rec,
 	w.stack = (const unsigned char *)(cap + 1) + sizeof(w.regs);
 	w.len = cap->len - sizeof(w.regs);
 	w.whole = cap->flags & CTL_CAPF_FAULT;
-	return unwind(u, rec->pid, &w, st);
+	return unwind(u, rec, &w, st);
 }

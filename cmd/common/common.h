@@ -126,6 +126,18 @@ struct json_object *cmd_json_text(const char *text, size_t len);
 /* One line of JSON on out; takes over obj. */
 void cmd_json_print(FILE *out, struct json_object *obj);
 
+/* libc.so.6`write+0x14 (write.c:26): of anybody's bytes, too. */
+void cmd_frame_text(const struct ctl_frame *f, char *buf, size_t size);
+#define CMD_FRAME_TEXT 1024
+/* Each frame on a line of its own behind indent, and where they end early. */
+void cmd_stack_print(FILE *out, const struct ctl_stack *st, const char *indent);
+/* Into obj: "stack", and "stack_end" when that is not the outermost. */
+void cmd_stack_json(struct json_object *obj, const struct ctl_stack *st);
+/* "...": there are more; "?": there may be; or NULL. */
+const char *cmd_stack_end(const struct ctl_stack *st);
+/* -k BYTES, NULL: how many if not said; 0: that is no number of bytes. */
+uint32_t cmd_stack_bytes(const char *arg);
+
 /* The command line of a process, or [comm]: whatever bytes it chose. */
 void cmd_process_args(pid_t pid, char *buf, size_t size);
 

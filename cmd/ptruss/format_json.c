@@ -107,6 +107,7 @@ static void call(struct session *s, const struct event *e, struct buf *b)
 		buf_str(b, ",\"injected\":true");
 	buf_str(b, ",\"elapsed\":");
 	buf_udec(b, r->elapsed);
+	stack_json(b, e->stack);
 	buf_put(b, "}\n", 2);
 }
 

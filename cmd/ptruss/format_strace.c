@@ -92,6 +92,7 @@ static void call(const struct session *s, const struct event *e, struct buf *b)
 	buf_put(b, "= ", 2);
 	result(s, r, d, b);
 	buf_char(b, '\n');
+	stack_strace(b, e->stack);
 }
 
 static const char *code_name(int signo, int code)

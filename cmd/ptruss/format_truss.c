@@ -136,6 +136,7 @@ static void call(const struct session *s, const struct event *e, struct buf *b)
 	result(s, r, d, b);
 	buf_char(b, '\n');
 	more(s, r, d, b);
+	stack_truss(b, e->stack);
 }
 
 static void signal_or_fault(const struct ctl_rec_signal *r, struct buf *b)

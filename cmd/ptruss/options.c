@@ -34,6 +34,8 @@ static const struct argp_option option_table[] = {
 	RARE("histogram", KEY_HISTOGRAM, NULL, "-c: and how the times are spread"),
 	{ "output", 'o', "FILE", 0, "Write to FILE instead of standard error",
 	  0 },
+	{ "stack", 'k', "BYTES", OPTION_ARG_OPTIONAL,
+	  "Print how each call was come to", 0 },
 	RARE("timeline", KEY_TIMELINE, "FILE", "Write a trace for Perfetto"),
 	RARE("color", 'C', NULL, "Colours, on a terminal"),
 	RARE("ok", KEY_OK, NULL, "Print calls that succeeded only"),
@@ -57,8 +59,8 @@ static const struct argp_option option_table[] = {
 	{ "timestamp", 'd', NULL, 0, "Print the time since the start", 0 },
 	RARE("delta", 'D', NULL, "Print the time since the line before"),
 	RARE("elapsed", 'E', NULL, "Print the time spent in each call"),
-	{ "string", KEY_STRING, "N", 0,
-	  "Print at most N bytes of strings and buffers (32)", 0 },
+	RARE("string", KEY_STRING, "N",
+	     "Print at most N bytes of strings and buffers (32)"),
 	{ "drop", KEY_DROP, NULL, 0,
 	  "Lose records rather than make the target wait", 0 },
 	{ 0 },
@@ -250,6 +252,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!fdset_parse(key == 'r' ? &opt->read_fds : &opt->write_fds,
 				 arg))
 			argp_error(state, "not a list of descriptors: %s", arg);
+		return 0;
+	case 'k':
+		opt->stack = cmd_stack_bytes(arg);
+		if (!opt->stack)
+			argp_error(state, "not a number of bytes: %s", arg);
 		return 0;
 	case KEY_SORT:
 		opt->sort = word(state, "order", arg, sorts);

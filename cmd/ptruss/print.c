@@ -19,12 +19,14 @@ int print_buf(struct session *s, struct buf *b, FILE *f)
 	return n && fwrite(b->p, 1, n, f) != n ? -EIO : 0;
 }
 
-static int print_event(struct session *s, const struct event *e)
+static int print_event(struct session *s, struct event *e)
 {
+	struct ctl_stack st;
 	int r = 0;
 
 	if (e->call && !values_wanted(s->opt, (const void *)e->rec, e->call))
 		return 0;
+	e->stack = stack_of(s, e->rec, &st);
 	if (s->timeline)
 		r = timeline_record(s, e);
 	if (r == 0 && s->out) {

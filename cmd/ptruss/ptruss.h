@@ -27,6 +27,7 @@ struct options {
 	const struct format *format;
 	const char *output, *timeline, *path;
 	size_t string_limit;
+	size_t stack; /* bytes of it, for --stack; 0: none */
 	struct ctl_sysset calls, stop_calls;
 	uint64_t signals, faults, stop_signals, stop_faults;
 	struct fdset read_fds, write_fds;
@@ -39,6 +40,8 @@ struct traced {
 	struct ctl *h;
 	const char *name;
 	uint64_t old_modes;
+	bool held; /* stack_hold(), and what it had before */
+	struct ctl_sysset old_sysentry;
 	pid_t *live; /* processes whose records come by this handle */
 	unsigned nlive, room;
 	bool done;
@@ -49,6 +52,7 @@ struct traced {
 struct session {
 	const struct options *opt;
 	struct traced *v;
+	struct pollfd *polls; /* room for n */
 	unsigned n;
 	FILE *out, *timeline;
 	bool color;
@@ -57,6 +61,7 @@ struct session {
 	struct counts *counts;
 	struct buf line;
 	struct values *values;
+	struct ctl_unwinder *unwinder; /* --stack */
 	bool timeline_begun;
 	struct traced born; /* live[]: children to look after, for -f with -T */
 	int64_t last_busy;  /* when there last was something to read */
@@ -69,6 +74,7 @@ struct event {
 	const struct traced *t;
 	const struct ctl_rec *rec;
 	const struct ctl_decoded *call; /* of SYSCALL and SYSENTRY */
+	const struct ctl_stack *stack; /* of SYSCALL, with --stack */
 };
 
 /* A formatter appends a line, or nothing, to b. */
@@ -150,6 +156,25 @@ void inject_forget(struct inject *in, pid_t tid);
 /* The record, or a copy with the result that the caller got. */
 const struct ctl_rec *inject_result(struct inject *in,
 				    const struct ctl_rec *rec);
+
+/* stack.c: --stack */
+int stack_open(struct session *s);
+/* Of the record, with what it tells of processes; NULL: it has none. */
+const struct ctl_stack *stack_of(struct session *s, const struct ctl_rec *rec,
+				 struct ctl_stack *st);
+void stack_truss(struct buf *b, const struct ctl_stack *st);
+void stack_strace(struct buf *b, const struct ctl_stack *st);
+void stack_json(struct buf *b, const struct ctl_stack *st);
+/*
+ * What a process has mapped has to be seen before it is gone: have it stop
+ * where it is about to exit or exec, until we have read its records.
+ */
+int stack_hold(const struct session *s, struct traced *t,
+	       const struct ctl_status *st);
+/* It stopped: for that?  Then it runs again: 1; 0: no, -errno. */
+int stack_release(struct session *s, struct traced *t);
+void stack_add_ends(struct ctl_sysset *set); /* the calls that it waits in */
+void stack_unhold(struct traced *t);
 
 /* timeline.c */
 int timeline_open(struct session *s);

@@ -119,6 +119,8 @@ static int set_up(struct session *s, struct traced *t)
 	if (r == 0)
 		r = inject_set_up(opt->inject, t->h);
 	if (r == 0)
+		r = stack_hold(s, t, &st);
+	if (r == 0)
 		r = live_add(t, ctl_pid(t->h));
 	return r;
 }
@@ -127,10 +129,15 @@ static struct traced *traced_new(struct session *s, struct ctl *h,
 				 const char *name)
 {
 	struct traced *v = realloc(s->v, (s->n + 1) * sizeof(*v));
+	struct pollfd *p;
 
 	if (!v)
 		return NULL;
 	s->v = v;
+	p = realloc(s->polls, (s->n + 1) * sizeof(*p));
+	if (!p)
+		return NULL;
+	s->polls = p;
 	v = &v[s->n++];
 	*v = (struct traced){ .h = h, .name = name };
 	return v;
@@ -169,6 +176,7 @@ int session_attach(struct session *s)
 
 int session_spawn(struct session *s)
 {
+	struct ctl_sysset calls;
 	struct traced *t;
 	int r, own = -1;
 	struct ctl *h;
@@ -178,7 +186,10 @@ int session_spawn(struct session *s)
 	if (s->out == stdout && (own = dup(STDOUT_FILENO)) >= 0)
 		dup2(STDERR_FILENO, STDOUT_FILENO);
 	sigaction(SIGPIPE, &own_sigpipe, NULL);
-	r = s->opt->tied ? ctl_spawn_tied(&h, s->opt->command, &s->opt->calls) :
+	calls = s->opt->calls;
+	if (s->unwinder)
+		stack_add_ends(&calls);
+	r = s->opt->tied ? ctl_spawn_tied(&h, s->opt->command, &calls) :
 			   ctl_spawn(&h, s->opt->command);
 	signal(SIGPIPE, SIG_IGN);
 	if (own >= 0) {
@@ -213,10 +224,11 @@ static void note_life(struct session *s, struct traced *t,
 	const struct ctl_rec_fork *f = (const void *)rec;
 	const struct ctl_rec_exit *x = (const void *)rec;
 
-	if (rec->type == CTL_REC_FORK && s->opt->follow &&
-	    f->kind != CTL_FORK_THREAD) {
-		live_add(t, f->child_pid);
-		if (s->opt->stops || s->opt->inject)
+	if (rec->type == CTL_REC_FORK && f->kind != CTL_FORK_THREAD) {
+		if (s->opt->follow)
+			live_add(t, f->child_pid);
+		if ((s->opt->follow && (s->opt->stops || s->opt->inject)) ||
+		    t->held)
 			live_add(&s->born, f->child_pid);
 	}
 	if (rec->type == CTL_REC_EXIT) {
@@ -234,6 +246,20 @@ static void look_for_dead(struct traced *t)
 			t->live[i] = t->live[--t->nlive];
 }
 
+/* Somebody else may have wanted children to be followed. */
+static bool is_controlled(pid_t pid)
+{
+	struct ctl_status st = { .size = sizeof(st) };
+	struct ctl *h;
+	bool is;
+
+	if (ctl_open(&h, pid, 0, CTL_OPEN_RDONLY) < 0)
+		return false;
+	is = ctl_status(h, &st) == 0 && st.flags & PR_ATTACHED;
+	ctl_close(h);
+	return is;
+}
+
 /*
  * A child's records come by its parent's handle, but to see it stop we need
  * one of its own.
@@ -244,15 +270,33 @@ static void look_after_born(struct session *s)
 	struct ctl *h;
 
 	for (unsigned i = 0; i < s->born.nlive; i++) {
+		if (!s->opt->follow && !is_controlled(s->born.live[i]))
+			continue;
 		if (ctl_open(&h, s->born.live[i], 0, 0) < 0)
 			continue; /* gone already */
 		t = traced_new(s, h, "a child");
-		if (t)
+		if (t) {
 			t->stop_only = true;
-		else
+			t->old_sysentry = s->v[0].old_sysentry;
+		} else {
 			ctl_close(h);
+		}
 	}
 	s->born.nlive = 0;
+}
+
+/* Children have handles only to see them stop: not many thousands of them. */
+static void drop_done_children(struct session *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->n; i++) {
+		if (s->v[i].stop_only && s->v[i].done)
+			ctl_close(s->v[i].h);
+		else
+			s->v[n++] = s->v[i];
+	}
+	s->n = n;
 }
 
 /* It stopped where it was told to: there we leave it. */
@@ -321,21 +365,44 @@ static int drain(struct session *s, struct traced *t)
 	return n;
 }
 
+/* It waits for us with its mappings: first what is recorded of it. */
+static int released(struct session *s, struct traced *t)
+{
+	int r = 0;
+
+	if (!s->unwinder)
+		return 0;
+	for (unsigned i = 0; i < s->n && r >= 0; i++)
+		if (!s->v[i].stop_only && !s->v[i].done)
+			r = drain(s, &s->v[i]);
+	if (r < 0)
+		return r;
+	r = stack_release(s, t);
+	return r < 0 ? cmd_fail(r, "run", t->name) : r;
+}
+
 /* 1: something was read, 0: nothing now, -errno */
 static int serve(struct session *s, struct traced *t)
 {
-	int bits, n;
+	int bits, n, r;
 
 	bits = ctl_poll_check(t->h);
 	n = t->stop_only ? 0 : drain(s, t);
 	if (n < 0)
 		return n;
-	if (bits >= 0 && bits & CTL_POLL_STOPPED && s->opt->stops)
-		return abandon(s, t) < 0 ? write_failed(s) : 1;
-	if (bits >= 0 && bits & CTL_POLL_STOPPED && s->opt->inject)
-		n += inject_serve(s->opt->inject, t->h) > 0;
+	if (bits >= 0 && bits & CTL_POLL_STOPPED) {
+		r = released(s, t);
+		if (r)
+			return r;
+		if (s->opt->stops)
+			return abandon(s, t) < 0 ? write_failed(s) : 1;
+		if (s->opt->inject)
+			n += inject_serve(s->opt->inject, t->h) > 0;
+	}
 	if (t->stop_only) {
-		t->done = bits & ~CTL_POLL_STOPPED;
+		/* It may have run on since it was said to have stopped. */
+		t->done = bits < 0 || bits & (CTL_POLL_GONE | CTL_POLL_INVALID |
+					      CTL_POLL_DEAD);
 		return n > 0;
 	}
 	if (bits < 0)
@@ -397,7 +464,7 @@ static bool want_sleep(const struct session *s)
 
 static int wait_for_news(struct session *s, bool terminal)
 {
-	struct pollfd p[64];
+	struct pollfd *p = s->polls;
 	sigset_t all, old;
 	struct timespec ts = { 0, WAKE_MS * 1000000L };
 	bool ready = false, gone = false, look = want_sleep(s) && !s->told_sleep;
@@ -408,13 +475,15 @@ static int wait_for_news(struct session *s, bool terminal)
 	/* One that is kept waiting would be news all the time. */
 	if (due >= 0 && due < WAKE_MS)
 		ts.tv_nsec = (due ? due : 1) * 1000000L;
-	for (unsigned i = 0; i < s->n && n < 64; i++) {
+	for (unsigned i = 0; i < s->n; i++) {
 		struct traced *t = &s->v[i];
 
 		if (t->done)
 			continue;
 		if (!t->stop_only)
-			ready |= ctl_ring_wake(t->h, terminal ? 1 : WAKE_BYTES);
+			/* --stack: a child may wait for us to know it. */
+			ready |= ctl_ring_wake(t->h, terminal || t->held ?
+							     1 : WAKE_BYTES);
 		gone |= ctl_poll_check(t->h) & CTL_POLL_GONE;
 		p[n].fd = ctl_poll_fd(t->h, &p[n].events);
 		if (due >= 0)
@@ -445,6 +514,7 @@ int session_follow(struct session *s)
 	s->last_busy = cmd_now_ms();
 	for (;;) {
 		busy = left = false;
+		drop_done_children(s);
 		look_after_born(s);
 		for (unsigned i = 0; i < s->n; i++) {
 			if (s->v[i].done)
@@ -477,6 +547,8 @@ void session_close(struct session *s)
 		struct traced *t = &s->v[i];
 		uint64_t ours = (PR_RLC | PR_FORK) & ~t->old_modes;
 
+		if (!t->stopped)
+			stack_unhold(t);
 		/* What others want of it stays. */
 		if (!s->opt->command && !t->stopped && !t->stop_only)
 			ctl_mode_unset(t->h, ours);
@@ -484,6 +556,7 @@ void session_close(struct session *s)
 		free(t->live);
 	}
 	free(s->born.live);
+	free(s->polls);
 	free(s->v);
 	s->v = NULL;
 	s->n = 0;

@@ -50,7 +50,7 @@ int values_capture(const struct options *opt, struct ctl *h)
 	if (!fdset_empty(&opt->read_fds) || !fdset_empty(&opt->write_fds))
 		data = CTL_CAP_LIMIT;
 	return ctl_capture_upload(h, &opt->calls, opt->string_limit, data,
-				  0);
+				  opt->stack);
 }
 
 const struct ctl_decoded *values_of(struct values *v,

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * stack.c - --stack: how the thread came to the call.
+ *
+ * libctl unwinds behind the target's back, from what the record has of the
+ * stack and from the files that the process has mapped.  A process that exits
+ * or executes another program takes its mappings along before its last records
+ * are read; so it waits there for us (but with --drop, where nothing waits).
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "ptruss.h"
+
+/* Calls that end an address space.  i386: exit_group, execve, execveat. */
+static const unsigned native_ends[] = { SYS_exit_group, SYS_execve,
+					SYS_execveat };
+static const unsigned compat_ends[] = { 252, 11, 358 };
+#define ENDS (sizeof(native_ends) / sizeof(native_ends[0]))
+
+int stack_open(struct session *s)
+{
+	int r = ctl_unwinder_new(&s->unwinder);
+
+	if (r < 0)
+		cmd_complain("cannot print stacks: %s", ctl_error());
+	return r;
+}
+
+const struct ctl_stack *stack_of(struct session *s, const struct ctl_rec *rec,
+				 struct ctl_stack *st)
+{
+	return s->unwinder && ctl_unwind(s->unwinder, rec, st) == 1 ? st : NULL;
+}
+
+/* -- waiting for us ------------------------------------------------------- */
+
+/* A stop of --inject's is that option's matter. */
+static bool may_hold(const struct options *opt)
+{
+	return !opt->drop && !opt->inject;
+}
+
+void stack_add_ends(struct ctl_sysset *set)
+{
+	for (size_t i = 0; i < ENDS; i++) {
+		set->native[native_ends[i] / 64] |= 1ULL << native_ends[i] % 64;
+		set->compat[compat_ends[i] / 64] |= 1ULL << compat_ends[i] % 64;
+	}
+}
+
+static bool ends(const struct ctl_lwpstatus *l)
+{
+	const unsigned *v = l->sysabi == CTL_ABI_COMPAT ? compat_ends :
+							  native_ends;
+
+	for (size_t i = 0; l->why == PR_SYSENTRY && i < ENDS; i++)
+		if (l->what == v[i])
+			return true;
+	return false;
+}
+
+int stack_hold(const struct session *s, struct traced *t,
+	       const struct ctl_status *st)
+{
+	struct ctl_sysset set = st->sysentry;
+
+	if (!s->unwinder)
+		return 0;
+	/* As it is now; it may have mapped all it ever will. */
+	ctl_unwinder_process(s->unwinder, ctl_pid(t->h));
+	if (!may_hold(s->opt))
+		return 0;
+	for (size_t i = 0; i < 8; i++) {
+		set.native[i] |= s->opt->stop_calls.native[i];
+		set.compat[i] |= s->opt->stop_calls.compat[i];
+	}
+	stack_add_ends(&set);
+	t->held = true;
+	t->old_sysentry = st->sysentry;
+	return ctl_trace_sysentry(t->h, &set);
+}
+
+int stack_release(struct session *s, struct traced *t)
+{
+	struct ctl_status st = { .size = sizeof(st) };
+	int r;
+
+	if (!s->unwinder || !may_hold(s->opt) || ctl_status(t->h, &st) < 0 ||
+	    !ends(&st.lwp) ||
+	    ctl_sysset_has(&s->opt->stop_calls, st.lwp.sysabi, st.lwp.what) ||
+	    ctl_sysset_has(&t->old_sysentry, st.lwp.sysabi, st.lwp.what))
+		return 0;
+	ctl_unwinder_process(s->unwinder, ctl_pid(t->h));
+	r = ctl_run(t->h, 0);
+	return r == -EBUSY || r == -ENOENT || r == 0 ? 1 : r;
+}
+
+void stack_unhold(struct traced *t)
+{
+	struct ctl_status st = { .size = sizeof(st) };
+
+	if (!t->held)
+		return;
+	t->held = false;
+	ctl_trace_sysentry(t->h, &t->old_sysentry);
+	if (ctl_status(t->h, &st) == 0 && st.lwp.flags & PR_ISTOP &&
+	    ends(&st.lwp) && !ctl_sysset_has(&t->old_sysentry, st.lwp.sysabi,
+					     st.lwp.what))
+		ctl_run(t->h, 0);
+}
+
+/* -- text ----------------------------------------------------------------- */
+
+static void escaped(struct buf *b, const char *s)
+{
+	buf_escaped(b, s, strlen(s), true);
+}
+
+void stack_truss(struct buf *b, const struct ctl_stack *st)
+{
+	char text[CMD_FRAME_TEXT];
+
+	for (unsigned i = 0; st && i < st->n; i++) {
+		buf_put(b, "        ", 8);
+		cmd_frame_text(&st->frame[i], text, sizeof(text));
+		escaped(b, text);
+		buf_char(b, '\n');
+	}
+	if (st && cmd_stack_end(st)) {
+		buf_put(b, "        ", 8);
+		buf_str(b, cmd_stack_end(st));
+		buf_char(b, '\n');
+	}
+}
+
+/*  > /lib/libc.so.6(write+0x14) [0xf7190] */
+void stack_strace(struct buf *b, const struct ctl_stack *st)
+{
+	for (unsigned i = 0; st && i < st->n; i++) {
+		const struct ctl_frame *f = &st->frame[i];
+
+		buf_put(b, " > ", 3);
+		if (f->object) {
+			escaped(b, f->object);
+			buf_char(b, '(');
+			if (f->symbol) {
+				escaped(b, f->symbol);
+				buf_char(b, '+');
+				buf_hex(b, f->offset);
+			}
+			buf_put(b, ") [", 3);
+			buf_hex(b, f->linked);
+			buf_put(b, "]\n", 2);
+		} else {
+			buf_str(b, "unexpected_backtracing_error [");
+			buf_hex(b, f->address);
+			buf_put(b, "]\n", 2);
+		}
+	}
+}
+
+/* Two members of the call's object. */
+void stack_json(struct buf *b, const struct ctl_stack *st)
+{
+	struct json_object *o;
+	const char *text;
+
+	if (!st)
+		return;
+	o = json_object_new_object();
+	cmd_stack_json(o, st);
+	text = json_object_to_json_string_ext(
+		o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	buf_char(b, ',');
+	buf_put(b, text + 1, strlen(text) - 2);
+	json_object_put(o);
+}
