@@ -27,7 +27,7 @@ static FILE *open_output(const struct options *opt)
 		f = stdout;
 	}
 	/* Whole lines go out when we are about to wait. */
-	setvbuf(f, NULL, _IOFBF, 256 << 10);
+	setvbuf(f, NULL, opt->pager ? _IOLBF : _IOFBF, 256 << 10);
 	return f;
 }
 
@@ -81,7 +81,8 @@ int main(int argc, char **argv)
 		s.out = open_output(&opt);
 		if (!s.out)
 			return CMD_NONE;
-		s.color = opt.want_color && isatty(fileno(s.out));
+		s.color = opt.want_color &&
+			  (opt.pager || isatty(fileno(s.out)));
 	}
 	s.values = values_new(&opt);
 	if (opt.count)

@@ -65,6 +65,29 @@ testCount()
 		"$(jq -s 'map(select(.type == "count") | .calls) | add' "$tmp/c")"
 }
 
+testExec()
+{
+	ptruss --exec='ca*' -t openat,execve -o "$tmp/o" \
+		sh -c 'ls / >/dev/null; cat /etc/passwd >/dev/null; sh -c "cat /etc/group; :"' >/dev/null
+	assertEquals "both cats" 2 "$(grep -c 'openat.*"/etc/\(passwd\|group\)"' "$tmp/o")"
+	assertFalse "nobody else" "grep -q 'openat.*, \"/\",' '$tmp/o'"
+	assertFalse "ls" "grep -q 'executes.*/ls ' '$tmp/o'"
+	ptruss --exec='*/sh' -t dup2 -o "$tmp/o" "$(command -v dash || echo sh)" -c 'exit 3'
+	assertEquals 3 $?
+}
+
+testPager()
+{
+	ptruss --pager-friendly -C -t openat ls / 2>&1 >/dev/null | head -n 1 >"$tmp/o"
+	assertTrue "colours" "grep -q '\[1mopenat' '$tmp/o'"
+	ptruss -C -t openat ls / 2>"$tmp/o" >/dev/null
+	assertFalse "not in a file" "grep -q '\[1m' '$tmp/o'"
+	target /bin/sh -c 'echo ready; while :; do :</dev/null; done'
+	timeout 20 ptruss --pager-friendly -p "$pid" 2>&1 | head -n 2 >"$tmp/o"
+	assertEquals "each line as it comes" 2 "$(wc -l <"$tmp/o")"
+	assert_soon untouched "$pid"
+}
+
 # The same descriptor, one file after the other, and a copy of it.
 testDescriptors()
 {

@@ -9,7 +9,7 @@
 enum {
 	KEY_DROP = 256, KEY_STRING, KEY_FAILED, KEY_OK, KEY_PATH, KEY_STYLE,
 	KEY_SORT, KEY_TIMELINE, KEY_LIST, KEY_TIED,
-	KEY_INJECT, KEY_HISTOGRAM,
+	KEY_INJECT, KEY_HISTOGRAM, KEY_EXEC, KEY_PAGER,
 };
 
 /*
@@ -37,6 +37,8 @@ static const struct argp_option option_table[] = {
 	{ "stack", 'k', "BYTES", OPTION_ARG_OPTIONAL,
 	  "Print how each call was come to", 0 },
 	RARE("timeline", KEY_TIMELINE, "FILE", "Write a trace for Perfetto"),
+	RARE("pager-friendly", KEY_PAGER, NULL,
+	     "For \"| less -R\": line by line, with -C in colour"),
 	RARE("color", 'C', NULL, "Colours, on a terminal"),
 	RARE("ok", KEY_OK, NULL, "Print calls that succeeded only"),
 	RARE("failed", KEY_FAILED, NULL, "Print calls that failed only"),
@@ -50,6 +52,8 @@ static const struct argp_option option_table[] = {
 	RARE("fds", 'y', NULL, "Print what descriptors refer to"),
 	RARE("style", KEY_STYLE, "STYLE", "truss (default), strace or json"),
 	RARE("no-sleep", 'i', NULL, "Do not report calls that sleep"),
+	RARE("exec", KEY_EXEC, "GLOB",
+	     "Follow, and print processes that run such a program only"),
 	RARE("inject", KEY_INJECT, "CALLS:WHAT",
 	     "Make calls fail, return, wait or bring a signal"),
 	RARE("tied", KEY_TIED, NULL,
@@ -125,6 +129,9 @@ static error_t parse_flag(int key, struct options *opt)
 	switch (key) {
 	case 'f':
 		opt->follow = true;
+		return 0;
+	case KEY_PAGER:
+		opt->pager = true;
 		return 0;
 	case KEY_TIED:
 		opt->tied = opt->follow = true;
@@ -266,6 +273,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_TIMELINE:
 		opt->timeline = arg;
+		return 0;
+	case KEY_EXEC:
+		opt->exec = arg;
+		opt->follow = true;
 		return 0;
 	case KEY_INJECT:
 		problem = inject_parse(&opt->inject, arg);

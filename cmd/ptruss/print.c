@@ -16,7 +16,8 @@ int print_buf(struct session *s, struct buf *b, FILE *f)
 		errno = ENOMEM;
 		return -ENOMEM;
 	}
-	return n && fwrite(b->p, 1, n, f) != n ? -EIO : 0;
+	/* fwrite(3) is content when the line is in the buffer. */
+	return n && (fwrite(b->p, 1, n, f) != n || ferror(f)) ? -EIO : 0;
 }
 
 static int print_event(struct session *s, struct event *e)

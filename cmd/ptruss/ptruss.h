@@ -20,7 +20,8 @@ struct options {
 	bool follow, count, drop, lwps, since_start, delta, elapsed;
 	bool argv, envp, no_sleep, verbose, raw, failed, ok, fd_paths;
 	bool want_color;
-	bool tied, histogram;
+	bool tied, histogram, pager;
+	const char *exec; /* a pattern, or NULL */
 	struct inject *inject; /* NULL: no --inject */
 	bool stops; /* -T, -S or -M */
 	enum sort sort;
@@ -113,6 +114,11 @@ bool values_wanted(const struct options *opt, const struct ctl_rec_syscall *r,
 		   const struct ctl_decoded *d);
 bool fdset_parse(struct fdset *f, const char *list);
 bool fdset_has(const struct fdset *f, uint64_t fd);
+
+/* exec.c: --exec.  A process that is about to be traced. */
+void exec_meet(const struct options *opt, pid_t pid);
+/* Of every record, in order: is its process one of those? */
+bool exec_matches(const struct options *opt, const struct ctl_rec *rec);
 
 /* text.c: from values to the text that all formats share */
 #define TEXT_STRUCTS 1 /* what structures hold, not where they are */

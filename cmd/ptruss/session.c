@@ -122,6 +122,8 @@ static int set_up(struct session *s, struct traced *t)
 		r = stack_hold(s, t, &st);
 	if (r == 0)
 		r = live_add(t, ctl_pid(t->h));
+	if (r == 0)
+		exec_meet(opt, ctl_pid(t->h));
 	return r;
 }
 
@@ -344,7 +346,9 @@ static int drain(struct session *s, struct traced *t)
 	while ((r = ctl_ring_next(t->h, &rec)) == 1) {
 		note_life(s, t, rec);
 		rec = inject_result(s->opt->inject, rec);
-		if (s->counts) {
+		if (!exec_matches(s->opt, rec)) {
+			/* somebody else's */
+		} else if (s->counts) {
 			counts_add(s->counts, rec);
 		} else {
 			r = print_record(s, t, rec);
