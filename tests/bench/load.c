@@ -13,6 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../tracees/sdt.h"
+
+SDT_SEMAPHORE(guarded_semaphore);
 static long count;
 
 static uint64_t now(void)
@@ -30,6 +33,27 @@ static void *ppids(void *arg)
 	(void)arg;
 	for (i = 0; i < count; i++)
 		syscall(SYS_getppid);
+	return NULL;
+}
+
+/* USDT: bench:pass(long i), and bench:guarded() behind its semaphore. */
+static __attribute__((noinline)) void pass(long i)
+{
+	SDT_SITE("nop", "bench", "pass", "0", "-8@%0", "nor"(i));
+}
+
+static __attribute__((noinline)) void guarded(long i)
+{
+	if (guarded_semaphore)
+		SDT_SITE("nop", "bench", "guarded", "guarded_semaphore",
+			 "-8@%0", "nor"(i));
+}
+
+static void *passes(void *arg)
+{
+	(void)arg;
+	for (long i = 0; i < count; i++)
+		pass(i);
 	return NULL;
 }
 
@@ -63,12 +87,26 @@ int main(int argc, char **argv)
 			return 1;
 		ppids(NULL);
 		pthread_join(t, NULL);
+	} else if (!strcmp(name, "usdt")) {
+		passes(NULL);
+	} else if (!strcmp(name, "semaphore")) {
+		for (i = 0; i < count; i++)
+			guarded(i);
+	} else if (!strcmp(name, "usdt8")) {
+		pthread_t v[8];
+
+		events = 8 * count;
+		for (i = 0; i < 8; i++)
+			if (pthread_create(&v[i], NULL, passes, NULL))
+				return 1;
+		for (i = 0; i < 8; i++)
+			pthread_join(v[i], NULL);
 	} else {
 		goto usage;
 	}
 	fprintf(stderr, "load: %.1f ns\n", (double)(now() - t0) / events);
 	return 0;
 usage:
-	fprintf(stderr, "usage: load getppid|write|open|threads N\n");
+	fprintf(stderr, "usage: load getppid|write|open|threads|usdt|semaphore|usdt8 N\n");
 	return 64;
 }
