@@ -228,6 +228,81 @@ testAttachedAndDetached()
 	return 0
 }
 
+# -- pusdt --------------------------------------------------------------------
+
+deepest="inner middle outer do_mode do_mode main _start"
+
+testProbeStack()
+{
+	target "$nested" ready forever
+	ok pusdt trace -k -n 3 -o "$tmp/o" "$pid" nested:hit
+	assertEquals "hits" 3 "$(grep -c 'nested:hit(1)$' "$tmp/o")"
+	assertEquals "$deepest $deepest $deepest" "$(functions "$tmp/o")"
+	ok pusdt trace -j -k -n 1 -o "$tmp/o" "$pid" nested:hit
+	assertEquals "json" "$(echo "$deepest" | cut -d ' ' -f 1-6)" \
+		"$(jq -r '.stack[0:6][] | .symbol' "$tmp/o" | tr '\n' ' ' | sed 's/ $//')"
+	ok pusdt trace -n 1 -o "$tmp/o" "$pid" nested:hit
+	assertEquals "not asked for" 0 "$(grep -c '^ ' "$tmp/o")"
+	fails 64 'needs a SPEC' pusdt trace -k "$pid"
+}
+
+testStackOfAnEnabledProbe()
+{
+	target "$nested" ready forever
+	ok pusdt enable --stack=8192 "$pid" nested:hit
+	ok pusdt trace -n 2 -o "$tmp/o" "$pid"
+	assertEquals "$deepest $deepest" "$(functions "$tmp/o")"
+	ok pusdt disable "$pid"
+	fails 64 'not a number of bytes: 99999' pusdt enable -k99999 "$pid" nested:hit
+}
+
+testStackOfARun()
+{
+	run pusdt run -k -o "$tmp/o" nested:hit -- "$nested" probe
+	assertEquals 0 "$status"
+	assertEquals "inner middle outer do_mode main _start" "$(functions "$tmp/o")"
+}
+
+testCountByStack()
+{
+	target "$nested" ready forever
+	ok pusdt count -j -b stack -t 0.5 "$pid" nested:hit
+	stdout >"$tmp/o"
+	assertEquals "one way there" 1 "$(jq '.stacks | length' "$tmp/o")"
+	assertEquals "all hits" "$(jq .total "$tmp/o")" "$(jq '.stacks[0].count' "$tmp/o")"
+	assertTrue "hits" "[ $(jq .total "$tmp/o") -gt 0 ]"
+	assertEquals "inner" 'nested`inner' "$(jq -r '.stacks[0].stack[0]' "$tmp/o" | sed 's/+.*//')"
+	ok pusdt count --by=stack -t 0.5 "$pid" nested:hit
+	assertEquals "$deepest" "$(stdout | sed -n 's/^                \(nested\)/        \1/p' >"$tmp/o"; functions "$tmp/o")"
+	fails 64 'not argN, tid or stack' pusdt count -b frame "$pid" nested:hit
+}
+
+# Mapped when the probe is enabled already.
+testStackInALaterObject()
+{
+	needs_command cc || return 0
+	cat >"$tmp/later.c" <<-'END'
+		#include "sdt.h"
+		static __attribute__((noinline)) void hidden(int i)
+		{ SDT_SITE("nop", "later", "pass", "0", "-4@%0", "r"(i)); }
+		void pass(int i);
+		void pass(int i) { hidden(i); __asm__ volatile("" ::: "memory"); }
+	END
+	[ -f "$CTL_SRC/tests/tracees/sdt.h" ] || { skip "needs the source tree"; return 0; }
+	cc -O2 -shared -fPIC -I"$CTL_SRC/tests/tracees" -o "$tmp/later.so" "$tmp/later.c" ||
+		fail "cc"
+	target opener "$tmp/later.so" 2
+	pusdt trace -k -w -o "$tmp/o" "$pid" later:pass >/dev/null &
+	tracer=$!
+	wait_until traced_now "$pid"
+	kill -USR1 "$pid"
+	wait $tracer
+	assertEquals 0 $?
+	assertEquals "hits" 4 "$(grep -c 'later:pass(' "$tmp/o")"
+	assertEquals "frames" 4 "$(grep -c '^        later.so.hidden+0x' "$tmp/o")"
+	assertEquals "pass" 4 "$(grep -c '^        later.so.pass+0x' "$tmp/o")"
+}
+
 # gdb's backtrace at the same call has the same functions.
 testAgainstGdb()
 {

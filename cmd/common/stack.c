@@ -32,12 +32,12 @@ void cmd_frame_text(const struct ctl_frame *f, char *buf, size_t size)
 		snprintf(source, sizeof(source), " (%s:%u)",
 			 last_part(f->file), f->line);
 	if (!f->object)
-		snprintf(buf, size, "%#" PRIx64, f->address);
+		snprintf(buf, size, "0x%" PRIx64, f->address);
 	else if (f->symbol)
-		snprintf(buf, size, "%s`%s+%#" PRIx64 "%s", object, f->symbol,
+		snprintf(buf, size, "%s`%s+0x%" PRIx64 "%s", object, f->symbol,
 			 f->offset, source);
 	else
-		snprintf(buf, size, "%s`%#" PRIx64 "%s", object, f->linked,
+		snprintf(buf, size, "%s`0x%" PRIx64 "%s", object, f->linked,
 			 source);
 }
 

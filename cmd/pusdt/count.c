@@ -9,7 +9,7 @@
 
 #include "pusdt.h"
 
-enum by { BY_PROBE, BY_TID, BY_ARG };
+enum by { BY_PROBE, BY_TID, BY_ARG, BY_STACK };
 
 struct row {
 	char *key;
@@ -36,7 +36,7 @@ struct options {
 static const struct argp_option option_table[] = {
 	{ "interval", 'I', "SEC", 0, "Print a table every SEC seconds", 0 },
 	{ "time", 't', "SEC", 0, "Stop after SEC seconds", 0 },
-	{ "by", 'b', "argN|tid", 0, "Count by this as well", 0 },
+	{ "by", 'b', "argN|tid|stack", 0, "Count by this as well", 0 },
 	{ "hist", 'H', "argN", 0,
 	  "At the end, how the argument's values are spread", 0 },
 	{ "if", 'i', "EXPR", 0,
@@ -85,10 +85,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'b':
 		if (!strcmp(arg, "tid"))
 			opt->by = BY_TID;
+		else if (!strcmp(arg, "stack"))
+			opt->by = BY_STACK;
 		else if (parse_arg_name(arg, &opt->arg) == 0)
 			opt->by = BY_ARG;
 		else
-			argp_error(state, "--by %s: not argN and not tid", arg);
+			argp_error(state, "--by %s: not argN, tid or stack", arg);
 		return 0;
 	case 'H':
 		if (parse_arg_name(arg, &n) < 0)
@@ -205,6 +207,47 @@ static void spread_value(struct options *opt, const struct ctl_rec_probe *r,
 	cmd_histogram_add(&opt->spread, v, negative);
 }
 
+/* The probe, then a frame a line. */
+static char *stack_key(const char *probe, const struct ctl_stack *st)
+{
+	char text[CMD_FRAME_TEXT], *key = NULL;
+	size_t size;
+	FILE *f = open_memstream(&key, &size);
+
+	if (!f)
+		return NULL;
+	fputs(probe, f);
+	for (unsigned i = 0; st && i < st->n; i++) {
+		cmd_frame_text(&st->frame[i], text, sizeof(text));
+		fputc('\n', f);
+		/* Names are anybody's: a line is ours to end. */
+		for (const char *s = text; *s; s++)
+			fputc(*s == '\n' ? ' ' : *s, f);
+	}
+	if (st && cmd_stack_end(st))
+		fprintf(f, "\n%s", cmd_stack_end(st));
+	if (fclose(f) != 0) {
+		free(key);
+		return NULL;
+	}
+	return key;
+}
+
+static struct row *row_of(struct pusdt_session *s, struct options *opt,
+			  const char *key)
+{
+	struct row *row = NULL;
+	char *whole;
+
+	if (opt->by != BY_STACK)
+		return find_row(opt, key);
+	whole = stack_key(key, s->stack);
+	if (whole)
+		row = find_row(opt, whole);
+	free(whole);
+	return row;
+}
+
 static bool count_record(struct pusdt_session *s, const struct ctl_rec *rec,
 			 void *arg)
 {
@@ -227,7 +270,7 @@ static bool count_record(struct pusdt_session *s, const struct ctl_rec *rec,
 	}
 	snprintf(key, sizeof(key), "%s:%s%s", w ? w->provider : "?",
 		 w ? w->name : "?", value);
-	row = find_row(opt, key);
+	row = row_of(s, opt, key);
 	if (row)
 		row->count++;
 	opt->total++;
@@ -248,21 +291,75 @@ static int by_count(const void *va, const void *vb)
 	return strcmp(a->key, b->key);
 }
 
-static void json_table(struct row *const *v, const struct options *opt,
-		       bool final)
+/* The lines of a key behind its first. */
+static struct json_object *json_frames(const char *key)
 {
-	struct json_object *o = json_object_new_object();
+	struct json_object *list = json_object_new_array();
+	const char *s = strchr(key, '\n');
+	size_t n;
+
+	for (; s && *s; s += n) {
+		n = strcspn(++s, "\n");
+		json_object_array_add(list, cmd_json_text(s, n));
+	}
+	return list;
+}
+
+static struct json_object *json_stacks(struct row *const *v, size_t n)
+{
+	struct json_object *list = json_object_new_array(), *o;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!v[i]->count)
+			continue;
+		o = json_object_new_object();
+		json_object_object_add(o, "probe",
+				       cmd_json_text(v[i]->key,
+						     strcspn(v[i]->key, "\n")));
+		json_object_object_add(o, "count",
+				       json_object_new_int64(v[i]->count));
+		json_object_object_add(o, "stack", json_frames(v[i]->key));
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+static void print_key(const char *key, bool lines)
+{
+	for (size_t n;; key += n + 1) {
+		n = lines ? strcspn(key, "\n") : strlen(key);
+		cmd_text_print(stdout, key, n);
+		putchar('\n');
+		if (!key[n])
+			return;
+		fputs("                ", stdout);
+	}
+}
+
+static struct json_object *json_rows(struct row *const *v, size_t n)
+{
 	struct json_object *rows = json_object_new_object();
 
-	for (size_t i = 0; i < opt->nrows; i++)
+	for (size_t i = 0; i < n; i++)
 		if (v[i]->count)
 			json_object_object_add(
 				rows, v[i]->key,
 				json_object_new_int64(v[i]->count));
+	return rows;
+}
+
+static void json_table(struct row *const *v, const struct options *opt,
+		       bool final)
+{
+	struct json_object *o = json_object_new_object();
+
 	json_object_object_add(o, "type", json_object_new_string("count"));
 	json_object_object_add(o, "final", json_object_new_boolean(final));
 	json_object_object_add(o, "total", json_object_new_int64(opt->total));
-	json_object_object_add(o, "counts", rows);
+	if (opt->by == BY_STACK)
+		json_object_object_add(o, "stacks", json_stacks(v, opt->nrows));
+	else
+		json_object_object_add(o, "counts", json_rows(v, opt->nrows));
 	cmd_json_print(stdout, o);
 }
 
@@ -282,8 +379,7 @@ static void print_table(const struct options *opt, bool final)
 			if (!v[i]->count)
 				continue;
 			printf("%10" PRIu64 "  ", v[i]->count);
-			pusdt_print(v[i]->key);
-			putchar('\n');
+			print_key(v[i]->key, opt->by == BY_STACK);
 		}
 		printf("%10" PRIu64 "  in all\n", opt->total);
 		if (!final)
@@ -348,10 +444,13 @@ int pusdt_count(int argc, char **argv)
 	o.strlimit = opt.by == BY_ARG ? PUSDT_STRLIMIT : 0;
 	o.pred = opt.pred.v;
 	o.npred = opt.pred.n;
+	o.stack = opt.by == BY_STACK ? cmd_stack_bytes(NULL) : 0;
 	if (pusdt_open(&s, opt.pid) < 0)
 		return CMD_NONE;
 	pusdt_catch_signals();
-	r = pusdt_start_ring(&s, opt.drop);
+	r = o.stack ? pusdt_start_stacks(&s, true) : 0;
+	if (r == 0)
+		r = pusdt_start_ring(&s, opt.drop);
 	if (r == 0 && opt.follow) {
 		r = ctl_mode_set(s.h, PR_FORK);
 		if (r < 0)

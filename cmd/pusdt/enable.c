@@ -16,7 +16,7 @@ struct options {
 	pid_t pid;
 	struct pusdt_specs specs;
 	struct pusdt_pred pred;
-	uint32_t flags;
+	uint32_t flags, stack;
 	bool json, follow;
 	int parsed; /* operands */
 };
@@ -37,6 +37,8 @@ static const struct argp_option enable_options[] = {
 	{ "if", 'i', "EXPR", 0,
 	  "Only hits for which this holds: arg0 > 100 && tid == 4243", 0 },
 	{ "follow", 'f', NULL, 0, "Children too", 0 },
+	{ "stack", 'k', "BYTES", OPTION_ARG_OPTIONAL,
+	  "Hits tell how they were come to", 0 },
 	{ 0 },
 };
 
@@ -58,6 +60,11 @@ static error_t parse_enable(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'f':
 		opt->follow = true;
+		return 0;
+	case 'k':
+		opt->stack = cmd_stack_bytes(arg);
+		if (!opt->stack)
+			argp_error(state, "not a number of bytes: %s", arg);
 		return 0;
 	case 'i':
 		if (pusdt_pred_parse(arg, &opt->pred, &why) < 0)
@@ -94,6 +101,7 @@ int pusdt_enable(int argc, char **argv)
 	o.strlimit = PUSDT_STRLIMIT;
 	o.pred = opt.pred.v;
 	o.npred = opt.pred.n;
+	o.stack = opt.stack;
 	if (pusdt_open(&s, opt.pid) < 0)
 		return CMD_NONE;
 	r = opt.follow ? ctl_mode_set(s.h, PR_FORK) : 0;

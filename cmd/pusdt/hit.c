@@ -155,6 +155,8 @@ void pusdt_print_hit(FILE *out, const struct pusdt_session *s,
 	putc('(', out);
 	print_args(out, pusdt_hit_site(w, r), r);
 	fputs(")\n", out);
+	if (s->stack)
+		cmd_stack_print(out, s->stack, "        ");
 }
 
 static struct json_object *json_value(const struct ctl_rec_probe *r,
@@ -202,5 +204,7 @@ struct json_object *pusdt_json_hit(const struct pusdt_session *s,
 			args, json_value(r, site && i < site->nargs ?
 						    &site->args[i] : NULL, i));
 	json_object_object_add(o, "args", args);
+	if (s->stack)
+		cmd_stack_json(o, s->stack);
 	return o;
 }

@@ -63,6 +63,8 @@ struct pusdt_session {
 	struct ctl_probe_options options;
 	uint32_t loader; /* the probe that tells of it, 0: none */
 	bool patient; /* nothing to enable yet is no failure */
+	struct ctl_unwinder *unwinder; /* NULL: no stacks */
+	const struct ctl_stack *stack; /* of the record at hand, or NULL */
 };
 /* Enough of a string to tell a path or a query; more is a debugger's. */
 #define PUSDT_STRLIMIT 256
@@ -78,6 +80,8 @@ void pusdt_watch_loader(struct pusdt_session *s, const struct pusdt_specs *specs
 /* What is enabled already and belongs to no handle. */
 int pusdt_take_enabled(struct pusdt_session *s);
 int pusdt_start_ring(struct pusdt_session *s, bool drop);
+/* Before that: hits may have stacks.  Complains when they must. */
+int pusdt_start_stacks(struct pusdt_session *s, bool must);
 void pusdt_close(struct pusdt_session *s);
 const struct pusdt_watched *pusdt_find(const struct pusdt_session *s,
 				       uint32_t id);

@@ -49,6 +49,7 @@ void pusdt_close(struct pusdt_session *s)
 		ctl_usdt_free(s->old[--s->nold]);
 	free(s->old);
 	ctl_usdt_free(s->u);
+	ctl_unwinder_free(s->unwinder);
 	ctl_close(s->h);
 	*s = (struct pusdt_session){ 0 };
 }
@@ -291,6 +292,8 @@ static int look_at_stop(struct pusdt_session *s)
 	r = enable_new(s);
 	if (r < 0)
 		return r;
+	if (s->unwinder)
+		ctl_unwinder_process(s->unwinder, s->pid);
 	r = ctl_run(s->h, 0);
 	return r == -EBUSY || r == -ENOENT ? 0 : r;
 }
@@ -354,6 +357,20 @@ bool pusdt_caught(void)
 	return caught != 0;
 }
 
+int pusdt_start_stacks(struct pusdt_session *s, bool must)
+{
+	int r = ctl_unwinder_new(&s->unwinder);
+
+	if (r < 0) {
+		if (!must)
+			return 0;
+		cmd_complain("cannot print stacks: %s", ctl_error());
+		return r;
+	}
+	ctl_unwinder_process(s->unwinder, s->pid);
+	return 0;
+}
+
 int pusdt_start_ring(struct pusdt_session *s, bool drop)
 {
 	struct ctl_record what = {
@@ -361,6 +378,9 @@ int pusdt_start_ring(struct pusdt_session *s, bool drop)
 	};
 	int r;
 
+	if (s->unwinder)
+		what.events |= 1U << CTL_REC_FORK | 1U << CTL_REC_EXEC |
+			       1U << CTL_REC_EXIT;
 	r = ctl_ring_open(s->h, 0, drop ? CTL_RING_DROP : 0);
 	if (r == 0)
 		r = ctl_ring_record(s->h, &what);
@@ -371,13 +391,19 @@ int pusdt_start_ring(struct pusdt_session *s, bool drop)
 static int drain(struct pusdt_session *s, pusdt_record_fn *fn, void *arg)
 {
 	const struct ctl_rec *rec;
+	struct ctl_stack st;
 	bool more = true;
 	int r = 0;
 
-	while (more && (r = ctl_ring_next(s->h, &rec)) == 1)
-		if (!s->loader || rec->type != CTL_REC_PROBE ||
-		    ((const struct ctl_rec_probe *)rec)->id != s->loader)
-			more = fn(s, rec, arg);
+	while (more && (r = ctl_ring_next(s->h, &rec)) == 1) {
+		if (s->loader && rec->type == CTL_REC_PROBE &&
+		    ((const struct ctl_rec_probe *)rec)->id == s->loader)
+			continue;
+		s->stack = s->unwinder && ctl_unwind(s->unwinder, rec, &st) == 1 ?
+				   &st : NULL;
+		more = fn(s, rec, arg);
+	}
+	s->stack = NULL;
 	ctl_ring_release(s->h);
 	if (r < 0)
 		return cmd_fail(r, "read", "the ring");

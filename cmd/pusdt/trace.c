@@ -25,6 +25,7 @@ struct options {
 	uint64_t most; /* hits; 0: no limit */
 	FILE *out;
 	char **command; /* run */
+	uint32_t stack;
 	/* what came of it */
 	uint64_t hits;
 };
@@ -39,6 +40,8 @@ static const struct argp_option option_table[] = {
 	{ "drop", 'd', NULL, 0,
 	  "Rather lose hits, and say how many, than make the process wait", 0 },
 	{ "output", 'o', "FILE", 0, "Print into FILE", 0 },
+	{ "stack", 'k', "BYTES", OPTION_ARG_OPTIONAL,
+	  "Print how each hit was come to", 0 },
 	{ 0 },
 };
 
@@ -63,6 +66,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'i':
 		if (pusdt_pred_parse(arg, &opt->pred, &why) < 0)
 			argp_error(state, "--if %s: %s", arg, why);
+		return 0;
+	case 'k':
+		opt->stack = cmd_stack_bytes(arg);
+		if (!opt->stack)
+			argp_error(state, "not a number of bytes: %s", arg);
 		return 0;
 	case 'f':
 		opt->follow = true;
@@ -98,6 +106,10 @@ static error_t parse_trace(int key, char *arg, struct argp_state *state)
 			argp_error(state, "no PID given");
 		if (opt->pred.n && !opt->specs.n)
 			argp_error(state, "--if needs a SPEC");
+		if (opt->stack && !opt->specs.n)
+			argp_error(state, "--stack needs a SPEC: without one "
+					  "there are the stacks that pusdt "
+					  "enable --stack asked for");
 		return 0;
 	}
 	return parse_option(key, arg, state);
@@ -154,10 +166,15 @@ static int start(struct pusdt_session *s, struct options *opt)
 		.strlimit = PUSDT_STRLIMIT,
 		.pred = opt->pred.v,
 		.npred = opt->pred.n,
+		.stack = opt->stack,
 	};
-	int r;
+	int r = 0;
 
-	r = pusdt_start_ring(s, opt->drop);
+	/* Those that are enabled already may have them. */
+	if (opt->stack || !opt->specs.n)
+		r = pusdt_start_stacks(s, opt->stack);
+	if (r == 0)
+		r = pusdt_start_ring(s, opt->drop);
 	if (r == 0 && opt->follow) {
 		r = ctl_mode_set(s->h, PR_FORK);
 		if (r < 0)
