@@ -151,6 +151,7 @@ struct ctl_lwp {
 	s64 ret;
 	u64 entry_time, exit_time;
 	unsigned long pass_ip, pass_sp; /* this call may pass: it stopped already */
+	int spared;	  /* siglock: the signal that does not end it */
 	u64 sig_pass;	  /* these may be delivered: they stopped already */
 	u64 sig_recorded; /* these were recorded */
 	struct list_head drafts; /* captures taken at entry */
@@ -275,6 +276,8 @@ void ctl_syscall_work(struct ctl_lwp *lwp);
 
 /* -- signal.c */
 void ctl_on_get_signal(void);
+bool ctl_on_complete(struct task_struct *p, int sig);
+void ctl_on_completed(struct task_struct *p, int sig);
 void ctl_on_signal_deliver(void *data, int sig, struct kernel_siginfo *info,
 			   struct k_sigaction *ka);
 void ctl_signal_work(struct ctl_lwp *lwp);

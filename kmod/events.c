@@ -11,6 +11,7 @@
  *                         is how these tracepoints work)
  *   get_signal()          a kprobe: no tracepoint says "is about to take a
  *                         signal" (signal.c)
+ *   complete_signal()     a kretprobe: fatal signals are not received
  *   signal_deliver
  *
  * A kernel without one of them refuses what needs it: ENOSYS.
@@ -53,6 +54,48 @@ static int sys_switch(bool on)
 	return 0;
 }
 
+/* A signal that ends a process at once, in its sender: signal.c. */
+struct completion_of {
+	struct task_struct *p;
+	int sig;
+};
+
+static int complete_entry(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	struct completion_of *c = (void *)ri->data;
+
+	c->sig = regs->di;
+	c->p = (void *)regs->si;
+	return !ctl_on_complete(c->p, c->sig);
+}
+
+static int complete_ret(struct kretprobe_instance *ri, struct pt_regs *regs)
+{
+	struct completion_of *c = (void *)ri->data;
+
+	ctl_on_completed(c->p, c->sig);
+	return 0;
+}
+static struct kretprobe complete_probe;
+static bool complete_on;
+
+static void complete_switch(bool on)
+{
+	if (!on && complete_on)
+		unregister_kretprobe(&complete_probe);
+	complete_on = false;
+	if (!on)
+		return;
+	memset(&complete_probe, 0, sizeof(complete_probe));
+	complete_probe.kp.symbol_name = "complete_signal";
+	complete_probe.entry_handler = complete_entry;
+	complete_probe.handler = complete_ret;
+	complete_probe.data_size = sizeof(struct completion_of);
+	complete_on = !register_kretprobe(&complete_probe);
+	if (!complete_on)
+		pr_warn_once("signals that end a process cannot be traced on this kernel\n");
+}
+
 static int sig_switch(bool on)
 {
 	int err;
@@ -70,8 +113,11 @@ static int sig_switch(bool on)
 						ctl_on_signal_deliver, NULL);
 		if (err)
 			unregister_kprobe(&get_signal_probe);
+		else
+			complete_switch(true);
 		return err;
 	}
+	complete_switch(false);
 	tracepoint_probe_unregister(ctl_sym.signal_deliver,
 				    ctl_on_signal_deliver, NULL);
 	unregister_kprobe(&get_signal_probe);

@@ -14,6 +14,12 @@
  * is left of it goes back to the thread's own queue, marked to pass, and
  * get_signal() goes on to find it.
  *
+ * One kind of signal never gets there: when the default action is to end the
+ * process, without a core, the sender does so at once, in complete_signal().
+ * It spares a process that is traced with ptrace(2), and a thread that has the
+ * signal in real_blocked; so, for the time of that function and under the lock
+ * that it is called with, every thread of a process that we trace has.
+ *
  * A fault is a signal that the kernel raised for an instruction
  * (ctl_fault_of()).
  *
@@ -108,6 +114,53 @@ void ctl_on_get_signal(void)
 		spin_lock_irqsave(&lwp->proc->lock, flags);
 		ctl_lwp_kick(lwp);
 		spin_unlock_irqrestore(&lwp->proc->lock, flags);
+	}
+	rcu_read_unlock();
+}
+
+/* Is sig, sent to p, to end it without being received?  siglock held. */
+static bool ends_at_once(struct task_struct *p, int sig)
+{
+	struct ctl_lwp *lwp = ctl_lwp_find(p);
+
+	return lwp && (READ_ONCE(lwp->proc->want) & CTL_WANT_SIG) &&
+	       sig > 0 && sig < SIGRTMIN && sig != SIGKILL && !p->ptrace &&
+	       sig_fatal(p, sig) && !sig_kernel_coredump(sig);
+}
+
+/* complete_signal() begins; false: nothing to be undone when it ends. */
+bool ctl_on_complete(struct task_struct *p, int sig)
+{
+	struct task_struct *t;
+	struct ctl_lwp *lwp;
+	bool any = false;
+
+	rcu_read_lock();
+	if (ends_at_once(p, sig))
+		for_each_thread(p, t) {
+			lwp = ctl_lwp_find(t);
+			if (!lwp || sigismember(&t->real_blocked, sig))
+				continue;
+			sigaddset(&t->real_blocked, sig);
+			lwp->spared = sig;
+			any = true;
+		}
+	rcu_read_unlock();
+	return any;
+}
+
+void ctl_on_completed(struct task_struct *p, int sig)
+{
+	struct task_struct *t;
+	struct ctl_lwp *lwp;
+
+	rcu_read_lock();
+	for_each_thread(p, t) {
+		lwp = ctl_lwp_find(t);
+		if (lwp && lwp->spared == sig) {
+			lwp->spared = 0;
+			sigdelset(&t->real_blocked, sig);
+		}
 	}
 	rcu_read_unlock();
 }

@@ -432,6 +432,49 @@ static void test_records(void)
 	finish(pid);
 }
 
+/* A signal that nobody handles ends the process in its sender: not here. */
+static void test_fatal_signal(void)
+{
+	pid_t pid = start(spin);
+	int fd = bind_pid(pid, 0, 0), wst = 0;
+	struct ctl_record w = { .events = 1 << CTL_REC_SIGNAL, .signals = -1 };
+	struct ctl_status st;
+	struct ctl_rec *r;
+
+	part = "fatal signal";
+	CHECK(ring(fd, 1 << 20, 0) == 0);
+	CHECK(msg(fd, PCRECORD, &w, sizeof(w)) == 0);
+	CHECK(msg1(fd, PCSTRACE, CTL_SIGBIT(SIGUSR1)) == 0);
+	CHECK(grows());
+	kill(pid, SIGUSR1);
+	st = stop_of(fd);
+	CHECK(st.lwp.why == PR_SIGNALLED && st.lwp.what == SIGUSR1);
+	CHECK(msg1(fd, PCRUN, PRCSIG) == 0);
+	CHECK(grows());
+	kill(pid, SIGUSR1);
+	st = stop_of(fd);
+	CHECK(st.lwp.why == PR_SIGNALLED && st.lwp.what == SIGUSR1);
+	CHECK(msg1(fd, PCRUN, 0) == 0);
+	CHECK(waitpid(pid, &wst, 0) == pid);
+	CHECK(WIFSIGNALED(wst) && WTERMSIG(wst) == SIGUSR1);
+	CHECK((r = next(fd)) && ((struct ctl_rec_signal *)r)->signo == SIGUSR1);
+	CHECK((r = next(fd)) && ((struct ctl_rec_signal *)r)->signo == SIGUSR1);
+	close(fd);
+	unring();
+	/* recorded, not traced */
+	pid = start(spin);
+	fd = bind_pid(pid, 0, 0);
+	CHECK(ring(fd, 1 << 20, 0) == 0);
+	CHECK(msg(fd, PCRECORD, &w, sizeof(w)) == 0);
+	CHECK(grows());
+	kill(pid, SIGTERM);
+	CHECK(waitpid(pid, &wst, 0) == pid);
+	CHECK(WIFSIGNALED(wst) && WTERMSIG(wst) == SIGTERM);
+	CHECK((r = next(fd)) && ((struct ctl_rec_signal *)r)->signo == SIGTERM);
+	close(fd);
+	unring();
+}
+
 static void writer(void)
 {
 	int p[2];
@@ -638,31 +681,59 @@ static void test_proc_file(void)
 	CHECK(open(path, O_RDWR) < 0 && errno == ENOENT);
 }
 
-static void test_kill_holder(void)
+/* A thread of it that only sleeps, and one handle more, change nothing. */
+static double resumed_after(pid_t pid)
 {
-	pid_t pid = start(spin), holder;
+	pid_t holder[2];
 	double t;
+	uint64_t n;
 
-	part = "kill -9 of the holder";
-	CHECK(grows());
-	holder = fork();
-	if (holder == 0) {
-		int fd = bind_pid(pid, 0, 0);
+	sh->c = 0;
+	for (int i = 0; i < 2; i++) {
+		holder[i] = fork();
+		if (holder[i] == 0) {
+			int fd = bind_pid(pid, 0, 0);
 
-		msg1(fd, PCSET, PR_RLC);
-		msg0(fd, PCSTOP);
-		sh->c = 1;
-		pause();
+			msg1(fd, PCSET, PR_RLC);
+			msg0(fd, PCSTOP);
+			__atomic_add_fetch(&sh->c, 1, __ATOMIC_SEQ_CST);
+			pause();
+		}
 	}
-	while (!sh->c)
+	while (sh->c < 2)
 		nap(0.01);
 	CHECK(rests());
+	n = sh->count;
 	t = now();
-	kill(holder, SIGKILL);
-	CHECK(grows());
+	kill(holder[0], SIGKILL);
+	kill(holder[1], SIGKILL);
+	while (sh->count == n && now() < t + 5)
+		sched_yield();
 	t = now() - t;
-	CHECK(t < 1);
-	waitpid(holder, NULL, 0);
+	waitpid(holder[0], NULL, 0);
+	waitpid(holder[1], NULL, 0);
+	CHECK(grows());
+	return t;
+}
+
+/* Within 0.1 s; a machine that does something else may miss it once or twice. */
+static void test_kill_holder(void)
+{
+	pid_t pid = start(spin);
+	double t, best = 9, worst = 0;
+	int late = 0;
+
+	part = "kill -9 of every holder";
+	CHECK(grows());
+	for (int i = 0; i < 5; i++) {
+		t = resumed_after(pid);
+		late += t > 0.1;
+		best = t < best ? t : best;
+		worst = t > worst ? t : worst;
+	}
+	CHECK(late < 3);
+	printf("FIGURES: resumed %.1f to %.1f ms after kill -9 of every holder\n",
+	       best * 1e3, worst * 1e3);
 	finish(pid);
 }
 
@@ -686,6 +757,7 @@ int main(int argc, char **argv)
 		{ "syscall_stops", test_syscall_stops },
 		{ "signals", test_signals },
 		{ "faults", test_faults },
+		{ "fatal_signal", test_fatal_signal },
 		{ "records", test_records },
 		{ "capture", test_capture },
 		{ "fork", test_fork },
