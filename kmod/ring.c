@@ -103,7 +103,9 @@ int ctl_ring_setup(struct ctl_handle *h, const struct ctl_ring_setup *s)
 	r = kzalloc(sizeof(*r), GFP_KERNEL);
 	if (!r)
 		return -ENOMEM;
-	mem = vmalloc_user(2 * PAGE_SIZE + s->size);
+	/* Charged to whom it is made for. */
+	mem = __vmalloc(2 * PAGE_SIZE + s->size,
+			GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!mem) {
 		kfree(r);
 		return -ENOMEM;
@@ -127,7 +129,9 @@ int ctl_ring_setup(struct ctl_handle *h, const struct ctl_ring_setup *s)
 int ctl_ring_mmap(struct ctl_handle *h, struct vm_area_struct *vma)
 {
 	struct ctl_ring *r = smp_load_acquire(&h->ring);
-	unsigned long len = vma->vm_end - vma->vm_start;
+	unsigned long len = vma->vm_end - vma->vm_start, at;
+	u8 *from;
+	int err = 0;
 
 	if (!r)
 		return -EINVAL;
@@ -143,7 +147,14 @@ int ctl_ring_mmap(struct ctl_handle *h, struct vm_area_struct *vma)
 	}
 	/* A child of the reader is not a second one. */
 	ctl_vm_flags(vma, VM_DONTCOPY, 0);
-	return remap_vmalloc_range(vma, r->user, vma->vm_pgoff);
+	if (vma->vm_pgoff > (2 * PAGE_SIZE + r->size) / PAGE_SIZE ||
+	    len > 2 * PAGE_SIZE + r->size - vma->vm_pgoff * PAGE_SIZE)
+		return -EINVAL;
+	from = (u8 *)r->user + vma->vm_pgoff * PAGE_SIZE;
+	for (at = 0; at < len && !err; at += PAGE_SIZE)
+		err = vm_insert_page(vma, vma->vm_start + at,
+				     vmalloc_to_page(from + at));
+	return err;
 }
 
 void ctl_ring_free(struct ctl_ring *r)
