@@ -12,6 +12,7 @@
  *   ring.c       handles' rings and what goes into them
  *   capture.c    capture programs
  *   probe.c      probes, by uprobes
+ *   hit.c        ... and what it means to pass one
  *   trap.c       ... and by breakpoints, where there can be none
  *   regs.c       registers and memory
  *   status.c     struct ctl_status
@@ -369,16 +370,18 @@ void ctl_probes_end_of(struct ctl_handle *h);
 void ctl_probes_drop(struct ctl_handle *h);
 void ctl_probe_hide(struct ctl_proc *proc, u64 addr, u8 *buf, u32 n);
 int ctl_probe_keep(struct ctl_proc *proc, u64 addr, u8 *buf, u32 n);
-void ctl_calls_drop(struct ctl_lwp *lwp);
 /* under RCU */
 void ctl_probe_born(struct ctl_proc *proc, struct task_struct *child);
 /* in task work */
-bool ctl_probe_midway(struct ctl_lwp *lwp);
 void ctl_probe_adopt(struct ctl_lwp *lwp);
-void ctl_probe_trapped(struct ctl_lwp *lwp);
-void ctl_probe_work(struct ctl_lwp *lwp);
 /* At unload, while the hooks are there. */
 void ctl_probes_exit(void);
+
+/* -- hit.c, in task work */
+bool ctl_probe_midway(struct ctl_lwp *lwp);
+void ctl_probe_trapped(struct ctl_lwp *lwp);
+void ctl_probe_work(struct ctl_lwp *lwp);
+void ctl_calls_drop(struct ctl_lwp *lwp);
 
 /* -- trap.c; probe_mutex of the mm's process held */
 int ctl_trap_get(struct mm_struct *mm, u64 addr, u8 old, u8 len,

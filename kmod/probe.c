@@ -9,13 +9,6 @@
  * it may sleep.  So the address that a controller names is looked up in the
  * target's mappings, and only that one address space is wanted.
  *
- * What a handler cannot do is to stop: whoever disables the probe waits for
- * the handlers.  It leaves that to the task work, as the hooks of system calls
- * do.  And where the kernel steps over the instruction in a place of its own,
- * the thread goes to user code for that one instruction; work that is reached
- * before that does nothing and is called again by the trap that follows
- * (ctl_probe_midway()).
- *
  * Where there can be no uprobe, trap.c has breakpoints; what follows from one is
  * looked for in the task work.
  *
@@ -24,71 +17,19 @@
  * followed, has the same probes enabled for itself (at its first task work).
  * A vforked one runs on its parent's and reports nothing unless it is followed.
  *
- * Hits are counted, and go into the rings, from the handler.  Neither handlers
- * nor the hooks may wait for probe_mutex: its holder waits for them.  Whatever
- * ends a probe where it cannot sleep marks it (dying), and a work takes it out.
+ * Neither handlers nor the hooks may wait for probe_mutex: its holder waits for
+ * them.  Whatever ends a probe where it cannot sleep marks it (dying), and a
+ * work takes it out.  What a hit means is in hit.c.
  */
 #include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/mm.h>
-#include <linux/sched/task_stack.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
-#include "control.h"
 #include "insn.h"
-
-struct part;
-
-struct site {
-	struct ctl_uprobe up;
-	struct part *part;
-	const struct ctl_probe_site *s; /* in part->op */
-	struct file *file;
-	u8 old, len; /* what was there, once examined; 0: no nop */
-	bool clears_rax; /* an is-enabled site of DOF: xor %eax, %eax */
-	bool in;	 /* the breakpoint, one way or the other */
-	bool trap;	 /* ours, not a uprobe's */
-	bool counted; /* the kernel counts the semaphore for it */
-};
-
-/* One PCPROBE. */
-struct part {
-	struct list_head link; /* probe->parts */
-	struct ctl_probe *op;  /* ours */
-	const struct ctl_pred *pred; /* in op */
-	struct probe *probe;
-	struct ctl_proc *home; /* it outlives its probes */
-	bool live;    /* all its sites are in */
-	bool counted; /* we count its semaphore */
-	unsigned int nsites;
-	struct site site[];
-};
-
-struct probe {
-	struct list_head link; /* proc->probes, by id */
-	struct mm_struct *mm;  /* mmgrab() */
-	struct ctl_handle *owner; /* NULL: the process; alive while we are on
-				     the list, for its close waits */
-	u64 owner_id;
-	struct pid_namespace *ns; /* for the predicate's numbers */
-	u32 id, flags, nsites;
-	bool dying; /* proc->lock */
-	atomic_t fired;
-	atomic64_t hits, lost;
-	struct list_head parts;
-};
-
-/* A call of a function whose return is to be reported. */
-struct call {
-	struct list_head link; /* lwp->calls, the latest first */
-	u32 id;
-	u64 address;
-	unsigned long sp;
-};
-#define MAX_CALLS 64 /* as deep as the kernel's own */
+#include "probe.h"
 
 /* -- memory --------------------------------------------------------------- */
 
@@ -136,7 +77,7 @@ out:
 
 /* -- what there is -------------------------------------------------------- */
 
-static void mark(struct ctl_proc *proc, struct probe *q)
+void ctl_probe_mark(struct ctl_proc *proc, struct probe *q)
 {
 	lockdep_assert_held(&proc->lock);
 	q->dying = true;
@@ -167,10 +108,6 @@ int ctl_probes_state(struct ctl_proc *proc)
 		st = q->dying ? max(st, 1) : 2;
 	return st;
 }
-
-#define for_each_site(q, part, s)                                          \
-	list_for_each_entry(part, &(q)->parts, link)                       \
-		for (s = (part)->site; s < (part)->site + (part)->nsites; s++)
 
 /* Let buf, n bytes that were read at addr, look as without us. */
 void ctl_probe_hide(struct ctl_proc *proc, u64 addr, u8 *buf, u32 n)
@@ -324,7 +261,7 @@ void ctl_probes_end(struct ctl_proc *proc, bool all)
 	lockdep_assert_held(&proc->lock);
 	list_for_each_entry(q, &proc->probes, link)
 		if (!q->dying && (all || !q->owner)) {
-			mark(proc, q);
+			ctl_probe_mark(proc, q);
 			forget_stops(proc, q, &stopped);
 		}
 }
@@ -343,7 +280,7 @@ void ctl_probes_end_of(struct ctl_handle *h)
 		spin_lock(&proc->lock);
 		list_for_each_entry(q, &proc->probes, link)
 			if (!q->dying && q->owner == h) {
-				mark(proc, q);
+				ctl_probe_mark(proc, q);
 				forget_stops(proc, q, &stopped);
 			}
 		/* It stopped for nobody now. */
@@ -386,402 +323,6 @@ void ctl_probes_drop(struct ctl_handle *h)
 		ctl_probes_reap(proc);
 		ctl_proc_put(proc);
 	}
-}
-
-/* -- arguments ------------------------------------------------------------ */
-
-struct hit {
-	struct ctl_lwp *lwp;
-	struct pt_regs *regs;
-	u64 arg[CTL_PROBE_ARGS], valid;
-};
-
-/* In the order of the numbers of DWARF. */
-static u64 reg_value(const struct pt_regs *r, unsigned int n)
-{
-	const unsigned long v[] = { r->ax, r->dx, r->cx,  r->bx,  r->si,  r->di,
-				    r->bp, r->sp, r->r8,  r->r9,  r->r10, r->r11,
-				    r->r12, r->r13, r->r14, r->r15 };
-
-	return n < ARRAY_SIZE(v) ? v[n] : 0;
-}
-
-static noinline bool segment_base(unsigned int seg, u64 *base)
-{
-	struct ctl_regs r;
-
-	if (ctl_regs_get(current, &r))
-		return false;
-	*base = seg == CTL_FETCH_FS ? r.fs_base : r.gs_base;
-	return true;
-}
-
-static noinline bool xmm_value(unsigned int n, u64 *v)
-{
-	struct ctl_fpregs fp;
-
-	if (ctl_fpregs_get(current, &fp))
-		return false;
-	memcpy(v, fp.fxsave + 160 + 16 * n, sizeof(*v));
-	return true;
-}
-
-static bool fetch(const struct hit *h, const struct ctl_fetch *f, u64 *value)
-{
-	u64 v = 0, addr, base;
-
-	switch (f->op) {
-	case CTL_FETCH_CONST:
-		v = f->value;
-		break;
-	case CTL_FETCH_REG:
-		v = reg_value(h->regs, f->base) >> f->shift;
-		break;
-	case CTL_FETCH_XMM:
-		if (!xmm_value(f->base, &v))
-			return false;
-		break;
-	case CTL_FETCH_MEM:
-		addr = f->value;
-		if (f->base != CTL_FETCH_NOREG)
-			addr += reg_value(h->regs, f->base);
-		if (f->index != CTL_FETCH_NOREG)
-			addr += reg_value(h->regs, f->index) * f->scale;
-		if (f->flags & CTL_FETCH_32BIT)
-			addr = (u32)addr;
-		if (f->seg != CTL_FETCH_NOREG) {
-			if (!segment_base(f->seg, &base))
-				return false;
-			addr += base;
-		}
-		if (copy_from_user(&v, (void __user *)(unsigned long)addr,
-				   f->size))
-			return false;
-		break;
-	default:
-		return false;
-	}
-	*value = ctl_fetch_extend(v, f->size, f->flags & CTL_FETCH_SIGNED);
-	return true;
-}
-
-static void fetch_all(struct hit *h, const struct site *s)
-{
-	unsigned int i;
-
-	h->valid = 0;
-	for (i = 0; i < s->s->nargs; i++) {
-		h->arg[i] = 0;
-		if (fetch(h, &ctl_site_fetch(s->s)[i], &h->arg[i]))
-			h->valid |= 1ULL << i;
-	}
-}
-
-static bool predicate(const struct hit *h, const struct part *part)
-{
-	const struct probe *q = part->probe;
-	struct ctl_pred_in in = {
-		.arg = h->arg,
-		.valid = h->valid,
-		.pid = task_tgid_nr_ns(current, q->ns),
-		.tid = task_pid_nr_ns(current, q->ns),
-	};
-
-	return ctl_pred_true(part->pred, part->op->npred, &in);
-}
-
-/* -- records -------------------------------------------------------------- */
-
-/* false: a page was missing, and may_sleep is not set */
-static bool build(const struct hit *h, const struct site *s, void *buf,
-		  bool may_sleep, u32 *len)
-{
-	const struct ctl_probe *op = s->part->op;
-	struct ctl_rec_probe *r = buf;
-	unsigned int i, n = s->s->nargs;
-	struct ctl_sink k = {
-		.at = (u8 *)(r + 1) + n * sizeof(u64),
-		.room = CTL_REC_BYTES - sizeof(*r) - n * sizeof(u64),
-		.may_sleep = may_sleep,
-	};
-
-	memset(r, 0, sizeof(*r));
-	r->id = op->id;
-	r->nargs = n;
-	r->pc = s->s->address;
-	r->valid = h->valid;
-	memcpy(r + 1, h->arg, n * sizeof(u64));
-	for (i = 0; i < n; i++)
-		if ((ctl_site_fetch(s->s)[i].flags & CTL_FETCH_STRING) &&
-		    (h->valid >> i & 1) && op->strlimit &&
-		    !ctl_capture_string(h->lwp, &k, i, h->arg[i], op->strlimit))
-			return false;
-	if (op->stack && !ctl_capture_stack(h->lwp, &k, op->stack))
-		return false;
-	r->ncap = k.ncap;
-	*len = k.at - (u8 *)buf;
-	return true;
-}
-
-static void emit(const struct hit *h, const struct site *s)
-{
-	struct probe *q = s->part->probe;
-	u64 now = ktime_get_ns();
-	bool done = false;
-	void *buf;
-	u32 len;
-
-	atomic64_inc(&q->hits);
-	if (!ctl_probe_wanted(h->lwp, q->owner_id))
-		return;
-	buf = ctl_scratch_get();
-	if (buf) {
-		done = build(h, s, buf, false, &len);
-		if (done)
-			atomic64_add(ctl_record_probe(h->lwp, q->owner_id,
-						      buf, len, 0, now),
-				     &q->lost);
-	}
-	ctl_scratch_put();
-	if (done)
-		return;
-	buf = kvmalloc(CTL_REC_BYTES, GFP_KERNEL);
-	if (buf && build(h, s, buf, true, &len))
-		atomic64_add(ctl_record_probe(h->lwp, q->owner_id, buf, len,
-					      0, now),
-			     &q->lost);
-	else
-		atomic64_inc(&q->lost);
-	kvfree(buf);
-}
-
-static void emit_return(struct ctl_lwp *lwp, const struct site *s, u64 result)
-{
-	struct probe *q = s->part->probe;
-	struct {
-		struct ctl_rec_probe r;
-		u64 result;
-	} rec = {
-		.r = { .id = q->id,
-		       .nargs = 1,
-		       .pc = s->s->address,
-		       .valid = 1 },
-		.result = result,
-	};
-
-	if (ctl_probe_wanted(lwp, q->owner_id))
-		atomic64_add(ctl_record_probe(lwp, q->owner_id, &rec.r,
-					      sizeof(rec), CTL_RECF_RETURN,
-					      ktime_get_ns()),
-			     &q->lost);
-}
-
-/* -- calls ---------------------------------------------------------------- */
-
-void ctl_calls_drop(struct ctl_lwp *lwp)
-{
-	struct call *c, *tmp;
-
-	list_for_each_entry_safe(c, tmp, &lwp->calls, link)
-		kfree(c);
-	INIT_LIST_HEAD(&lwp->calls);
-}
-
-static void call_begin(const struct hit *h, const struct site *s)
-{
-	struct call *c;
-	unsigned int n = 0;
-
-	list_for_each_entry(c, &h->lwp->calls, link)
-		n++;
-	if (n >= MAX_CALLS) {
-		c = list_last_entry(&h->lwp->calls, struct call, link);
-		list_del(&c->link);
-	} else {
-		c = kmalloc(sizeof(*c), GFP_KERNEL);
-	}
-	if (!c)
-		return;
-	c->id = s->part->op->id;
-	c->address = s->s->address;
-	c->sp = h->regs->sp;
-	list_add(&c->link, &h->lwp->calls);
-}
-
-/*
- * Is the call that returns now one whose beginning was reported?  It is the
- * outermost below the stack pointer; what lies further in was left by longjmp.
- */
-static bool call_end(struct ctl_lwp *lwp, const struct site *s,
-		     unsigned long sp)
-{
-	struct call *c, *tmp;
-	bool found = false;
-
-	list_for_each_entry_safe(c, tmp, &lwp->calls, link)
-		if (c->id == s->part->op->id && c->address == s->s->address &&
-		    c->sp < sp) {
-			list_del(&c->link);
-			kfree(c);
-			found = true;
-		}
-	return found;
-}
-
-/* -- handlers ------------------------------------------------------------- */
-
-static bool wanted(struct uprobe_consumer *uc CTL_UPROBE_CTX,
-		   struct mm_struct *mm)
-{
-	struct site *s = container_of(uc, struct site, up.uc);
-
-	return s->part->probe->mm == mm;
-}
-
-/*
- * Current's control, with a reference, if it is home's or a followed child's.
- * Others that use the same memory have been vforked and report nothing.
- */
-static struct ctl_lwp *get_current_lwp(const struct ctl_proc *home)
-{
-	const struct ctl_proc *proc;
-	struct ctl_lwp *lwp;
-
-	rcu_read_lock();
-	lwp = ctl_lwp_find(current);
-	for (proc = lwp ? lwp->proc : NULL; proc; proc = proc->from)
-		if (proc == home)
-			break;
-	if (!proc || !kref_get_unless_zero(&lwp->ref))
-		lwp = NULL;
-	rcu_read_unlock();
-	return lwp;
-}
-
-static void kick(struct ctl_lwp *lwp)
-{
-	spin_lock_irq(&lwp->proc->lock);
-	ctl_lwp_kick(lwp);
-	spin_unlock_irq(&lwp->proc->lock);
-}
-
-/* "Yes": an int where the argument points; or the register. */
-static void answer(const struct hit *h, const struct site *s)
-{
-	const s32 yes = 1;
-	u64 addr;
-
-	/* Where it cannot be stored nobody will look for it. */
-	if (s->s->nargs && fetch(h, ctl_site_fetch(s->s), &addr))
-		addr = copy_to_user((void __user *)(unsigned long)addr, &yes,
-				    sizeof(yes));
-	if (s->clears_rax) {
-		/* When the instruction is over. */
-		WRITE_ONCE(h->lwp->answer, true);
-		kick(h->lwp);
-	}
-}
-
-static void stop_for(struct ctl_lwp *lwp, struct probe *q)
-{
-	struct ctl_proc *proc = lwp->proc;
-
-	spin_lock_irq(&proc->lock);
-	/* One that ended by its first hit still stops for that. */
-	if (!q->dying || (q->flags & CTL_PROBE_ONCE)) {
-		lwp->probe_hold = q->id;
-		ctl_lwp_kick(lwp);
-	}
-	spin_unlock_irq(&proc->lock);
-}
-
-static void end_by_hit(struct ctl_proc *proc, struct probe *q)
-{
-	spin_lock_irq(&proc->lock);
-	if (!q->dying)
-		mark(proc, q);
-	spin_unlock_irq(&proc->lock);
-}
-
-static void hit(struct ctl_lwp *lwp, struct site *s, struct pt_regs *regs)
-{
-	struct hit h = { .lwp = lwp, .regs = regs };
-	struct probe *q = s->part->probe;
-
-	if (s->s->kind == CTL_SITE_ENABLED) {
-		answer(&h, s);
-		return;
-	}
-	fetch_all(&h, s);
-	if (!predicate(&h, s->part))
-		return;
-	if ((q->flags & CTL_PROBE_ONCE) && atomic_xchg(&q->fired, 1))
-		return;
-	emit(&h, s);
-	if (q->flags & CTL_PROBE_RETURN && s->s->kind == CTL_SITE_FUNC)
-		call_begin(&h, s);
-	if (q->flags & CTL_PROBE_STOP)
-		stop_for(lwp, q);
-	if (q->flags & CTL_PROBE_ONCE)
-		end_by_hit(s->part->home, q);
-}
-
-/* A single step ends here: the kernel has executed the instruction. */
-static void end_step(struct ctl_lwp *lwp)
-{
-	ctl_step_disarm(lwp);
-	WRITE_ONCE(lwp->step_done, true);
-	kick(lwp);
-}
-
-static bool active(const struct site *s)
-{
-	return smp_load_acquire(&s->part->live) &&
-	       !READ_ONCE(s->part->probe->dying);
-}
-
-static int on_hit(struct uprobe_consumer *uc, struct pt_regs *regs
-		  CTL_UPROBE_DATA)
-{
-	struct site *s = container_of(uc, struct site, up.uc);
-	struct ctl_lwp *lwp;
-
-	/* A copy of ours in another process (or another tool's). */
-	if (current->mm != s->part->probe->mm)
-		return UPROBE_HANDLER_REMOVE;
-	ctl_uprobe_keep();
-	/* The file may be mapped once more. */
-	if (regs->ip != s->s->address || !active(s))
-		return 0;
-	lwp = get_current_lwp(s->part->home);
-	if (!lwp)
-		return 0;
-	if (lwp->stepping)
-		end_step(lwp);
-	hit(lwp, s, regs);
-	if (atomic_read(&lwp->npending))
-		kick(lwp);
-	ctl_lwp_put(lwp);
-	return 0;
-}
-
-static int on_return(struct uprobe_consumer *uc, unsigned long func,
-		     struct pt_regs *regs CTL_UPROBE_DATA)
-{
-	struct site *s = container_of(uc, struct site, up.uc);
-	struct ctl_lwp *lwp;
-
-	if (current->mm != s->part->probe->mm || func != s->s->address)
-		return 0;
-	lwp = get_current_lwp(s->part->home);
-	if (!lwp)
-		return 0;
-	if (call_end(lwp, s, regs->sp) && active(s))
-		emit_return(lwp, s, regs->ax);
-	if (atomic_read(&lwp->npending))
-		kick(lwp);
-	ctl_lwp_put(lwp);
-	return 0;
 }
 
 /* -- in ------------------------------------------------------------------- */
@@ -860,11 +401,8 @@ static int uprobe_insert(struct site *s, struct mm_struct *mm,
 	if (err)
 		return err;
 	s->up.inode = file_inode(s->file);
-	s->up.uc.handler = on_hit;
-	s->up.uc.filter = wanted;
-	if (s->s->kind == CTL_SITE_FUNC &&
-	    (s->part->probe->flags & CTL_PROBE_RETURN))
-		s->up.uc.ret_handler = on_return;
+	ctl_probe_consumer(&s->up, s->s->kind == CTL_SITE_FUNC &&
+				   (s->part->probe->flags & CTL_PROBE_RETURN));
 	err = -EINVAL;
 	if (counter && file_inode(counter) == s->up.inode) {
 		err = ctl_uprobe_register(&s->up, ref);
@@ -971,8 +509,13 @@ static int enable(struct ctl_handle *h, struct mm_struct *mm, struct part *part)
 	struct ctl_proc *proc = h->proc;
 	const struct ctl_probe *op = part->op;
 	struct probe *q = find(proc, op->id), *fresh = NULL;
+	const struct ctl_proc *from;
 	int err;
 
+	/* A vforked child: that memory has its owner's probes. */
+	for (from = proc->from; from; from = from->from)
+		if (READ_ONCE(from->mm) == mm)
+			return -EBUSY;
 	if (op->flags & CTL_PROBE_MORE) {
 		if (!q || (q->owner && q->owner != h) || q->mm != mm)
 			return -EINVAL;
@@ -1057,7 +600,7 @@ int ctl_probe_disable(struct ctl_handle *h, u64 id)
 	} else {
 		spin_lock_irq(&proc->lock);
 		if (q && !q->dying)
-			mark(proc, q);
+			ctl_probe_mark(proc, q);
 		if (!id)
 			ctl_probes_end(proc, false);
 		spin_unlock_irq(&proc->lock);
@@ -1069,69 +612,13 @@ int ctl_probe_disable(struct ctl_handle *h, u64 id)
 	return err;
 }
 
-/* The process, from and its ancestors, whose probes are in mm. */
-static struct ctl_proc *home_of(struct ctl_proc *from,
+struct ctl_proc *ctl_probe_home(struct ctl_proc *from,
 				const struct mm_struct *mm)
 {
 	for (; from; from = from->from)
 		if (READ_ONCE(from->mm) == mm && READ_ONCE(from->probed))
 			break;
 	return from;
-}
-
-/* -- in task work --------------------------------------------------------- */
-
-/*
- * The thread is on its way to one instruction, elsewhere, that the kernel has
- * it execute under a uprobe: this is no place to stop.  signal.c calls the work
- * again when that is over.
- */
-bool ctl_probe_midway(struct ctl_lwp *lwp)
-{
-	bool midway = ctl_uprobe_midway();
-
-	WRITE_ONCE(lwp->midway, midway);
-	return midway;
-}
-
-/* It ran into a breakpoint of ours, and is behind it. */
-void ctl_probe_trapped(struct ctl_lwp *lwp)
-{
-	u64 addr = lwp->trapped;
-	struct ctl_proc *home;
-	struct probe *q;
-	struct part *part;
-	struct site *s;
-
-	if (!addr)
-		return;
-	WRITE_ONCE(lwp->trapped, 0);
-	home = home_of(lwp->proc, current->mm);
-	/* Whoever takes one out does not wait for us: see trap.c. */
-	if (!home || mutex_lock_killable(&home->probe_mutex))
-		return;
-	list_for_each_entry(q, &home->probes, link)
-		for_each_site(q, part, s)
-			if (s->trap && s->s->address == addr && active(s))
-				hit(lwp, s, task_pt_regs(current));
-	mutex_unlock(&home->probe_mutex);
-}
-
-void ctl_probe_work(struct ctl_lwp *lwp)
-{
-	u32 id;
-
-	if (lwp->answer) {
-		WRITE_ONCE(lwp->answer, false);
-		task_pt_regs(current)->ax = 1;
-	}
-	id = READ_ONCE(lwp->probe_hold);
-	if (!id)
-		return;
-	ctl_signal_resume(lwp, ctl_hold(lwp, PR_PROBE, id));
-	spin_lock_irq(&lwp->proc->lock);
-	lwp->probe_hold = 0;
-	spin_unlock_irq(&lwp->proc->lock);
 }
 
 /* -- fork ----------------------------------------------------------------- */
@@ -1183,7 +670,7 @@ static void leave(struct callback_head *cb)
 /* A child of proc's, with memory of its own; in the hook of its birth. */
 void ctl_probe_born(struct ctl_proc *proc, struct task_struct *child)
 {
-	struct ctl_proc *home = home_of(proc, current->mm);
+	struct ctl_proc *home = ctl_probe_home(proc, current->mm);
 	struct ctl_lwp *lwp = ctl_lwp_find(child);
 	unsigned long flags;
 	struct leaver *v;
@@ -1267,7 +754,7 @@ static int adopt_probe(struct ctl_proc *proc, const struct probe *old)
 		return 0;
 	spin_lock_irq(&proc->lock);
 	if (!list_empty(&q->link))
-		mark(proc, q);
+		ctl_probe_mark(proc, q);
 	spin_unlock_irq(&proc->lock);
 	if (list_empty(&q->link))
 		probe_free(q);

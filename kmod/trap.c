@@ -33,7 +33,7 @@ struct trap {
 	struct rcu_head rcu;
 	const struct mm_struct *mm; /* compared */
 	u64 addr;
-	unsigned int users; /* the mm's probe_mutex */
+	unsigned int users; /* traps_lock */
 	u8 old, len;
 	bool clears_rax;
 };
@@ -107,14 +107,17 @@ int ctl_trap_get(struct mm_struct *mm, u64 addr, u8 old, u8 len,
 		 bool clears_rax, bool copied)
 {
 	const u8 int3 = CTL_INT3;
-	struct trap *t = find_locked(mm, addr);
+	struct trap *t;
 	unsigned long flags;
 	int err;
 
-	if (t) {
+	spin_lock_irqsave(&traps_lock, flags);
+	t = find(mm, addr);
+	if (t)
 		t->users++;
+	spin_unlock_irqrestore(&traps_lock, flags);
+	if (t)
 		return 0;
-	}
 	err = private_text(mm, addr);
 	if (err)
 		return err;
@@ -167,10 +170,16 @@ static void bury(struct ctl_proc *proc, struct trap *t)
 
 void ctl_trap_put(struct ctl_proc *proc, struct mm_struct *mm, u64 addr)
 {
-	struct trap *t = find_locked(mm, addr);
+	unsigned long flags;
+	struct trap *t;
 
 	lockdep_assert_held(&proc->probe_mutex);
-	if (!t || --t->users)
+	spin_lock_irqsave(&traps_lock, flags);
+	t = find(mm, addr);
+	if (t && --t->users)
+		t = NULL;
+	spin_unlock_irqrestore(&traps_lock, flags);
+	if (!t)
 		return;
 	if (mmget_not_zero(mm)) {
 		restore(mm, t);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* probe.h - between probe.c, which enables probes, and hit.c, which has hits. */
+#ifndef CTL_KMOD_PROBE_H
+#define CTL_KMOD_PROBE_H
+
+#include "control.h"
+
+struct part;
+
+struct site {
+	struct ctl_uprobe up;
+	struct part *part;
+	const struct ctl_probe_site *s; /* in part->op */
+	struct file *file;
+	u8 old, len; /* what was there, once examined; 0: no nop */
+	bool clears_rax; /* an is-enabled site of DOF: xor %eax, %eax */
+	bool in;	 /* the breakpoint, one way or the other */
+	bool trap;	 /* ours, not a uprobe's */
+	bool counted; /* the kernel counts the semaphore for it */
+};
+
+/* One PCPROBE. */
+struct part {
+	struct list_head link; /* probe->parts */
+	struct ctl_probe *op;  /* ours */
+	const struct ctl_pred *pred; /* in op */
+	struct probe *probe;
+	struct ctl_proc *home; /* it outlives its probes */
+	bool live;    /* all its sites are in */
+	bool counted; /* we count its semaphore */
+	unsigned int nsites;
+	struct site site[];
+};
+
+struct probe {
+	struct list_head link; /* proc->probes, by id */
+	struct mm_struct *mm;  /* mmgrab() */
+	struct ctl_handle *owner; /* NULL: the process; alive while we are on
+				     the list, for its close waits */
+	u64 owner_id;
+	struct pid_namespace *ns; /* for the predicate's numbers */
+	u32 id, flags, nsites;
+	bool dying; /* proc->lock */
+	atomic_t fired;
+	atomic64_t hits, lost;
+	struct list_head parts;
+};
+
+#define for_each_site(q, part, s)                                          \
+	list_for_each_entry(part, &(q)->parts, link)                       \
+		for (s = (part)->site; s < (part)->site + (part)->nsites; s++)
+
+/* -- probe.c */
+/* It ends; proc->lock held. */
+void ctl_probe_mark(struct ctl_proc *proc, struct probe *q);
+/* The process, from or one of its ancestors, whose probes are in mm. */
+struct ctl_proc *ctl_probe_home(struct ctl_proc *from,
+				const struct mm_struct *mm);
+
+/* -- hit.c: a uprobe's consumer, with the return of functions or without */
+void ctl_probe_consumer(struct ctl_uprobe *up, bool returns);
+
+#endif
