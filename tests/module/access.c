@@ -195,6 +195,160 @@ static void test_passed(void)
 	finish(pid);
 }
 
+/* The same, through a socket, by who could not have opened it. */
+static void test_sent(void)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(int))];
+	} c;
+	char byte = 0;
+	struct iovec io = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = &c,
+			    .msg_controllen = sizeof(c) };
+	pid_t pid = target(1000, 1), p;
+	int sv[2], fd, status;
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, sv) == 0);
+	p = fork();
+	if (p == 0) {
+		become(1001);
+		if (bind_pid(pid, O_RDWR) != -EPERM)
+			_exit(1);
+		if (recvmsg(sv[1], &m, 0) != 1)
+			_exit(2);
+		memcpy(&fd, CMSG_DATA(&c.h), sizeof(fd));
+		if (message(fd, PCSET, PR_RLC, 8) < 0 ||
+		    message(fd, PCSTOP, 0, 0) < 0)
+			_exit(3);
+		if (write(sv[1], &byte, 1) != 1)
+			_exit(4);
+		pause();
+	}
+	fd = bind_pid(pid, O_RDWR);
+	c.h.cmsg_level = SOL_SOCKET;
+	c.h.cmsg_type = SCM_RIGHTS;
+	c.h.cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(&c.h), &fd, sizeof(fd));
+	CHECK(sendmsg(sv[0], &m, 0) == 1);
+	/* In flight, or there: that is the last one. */
+	close(fd);
+	CHECK(read(sv[0], &byte, 1) == 1);
+	uint64_t n = sh->count;
+	usleep(100000);
+	CHECK(sh->count == n);
+	kill(p, SIGKILL);
+	waitpid(p, &status, 0);
+	CHECK(grows());
+	close(sv[0]);
+	close(sv[1]);
+	finish(pid);
+}
+
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return -1;
+	r = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
+	close(fd);
+	return r;
+}
+
+/* Root of a user namespace has its own processes and no others. */
+static void test_user_namespace(void)
+{
+	pid_t outside = target(1000, 1), p = fork();
+	int status;
+
+	if (p == 0) {
+		become(1000);
+		if (unshare(CLONE_NEWUSER) < 0)
+			_exit(77);
+		prctl(PR_SET_DUMPABLE, 1);
+		put("/proc/self/setgroups", "deny");
+		if (put("/proc/self/uid_map", "0 1000 1") < 0 ||
+		    put("/proc/self/gid_map", "0 1000 1") < 0)
+			_exit(2);
+		if (geteuid() != 0)
+			_exit(3);
+		if (bind_pid(outside, O_RDWR) != -EPERM)
+			_exit(4);
+		if (bind_pid(1, O_RDWR) != -EPERM)
+			_exit(5);
+		pid_t kid = fork();
+
+		if (kid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			pause();
+		}
+		int fd = bind_pid(kid, O_RDWR);
+
+		_exit(fd < 0 ? 6 : message(fd, PCSTOP, 0, 0) < 0 ? 7 : 0);
+	}
+	waitpid(p, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		printf("SKIP: no user namespace for an ordinary user\n");
+	else
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	finish(outside);
+}
+
+#define YAMA "/proc/sys/kernel/yama/ptrace_scope"
+
+/* uid's own child, and, if allowed, what else is uid's */
+static int as_parent(uid_t uid)
+{
+	int status;
+	pid_t p = fork();
+
+	if (p == 0) {
+		become(uid);
+		pid_t kid = fork();
+
+		if (kid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			pause();
+		}
+		int r = bind_pid(kid, O_RDWR);
+
+		kill(kid, SIGKILL);
+		_exit(r < 0 ? -r : 0);
+	}
+	waitpid(p, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_yama(void)
+{
+	char before[8] = "0";
+	int fd = open(YAMA, O_RDONLY | O_CLOEXEC);
+	pid_t pid;
+
+	if (fd < 0 || read(fd, before, sizeof(before) - 1) < 0 ||
+	    put(YAMA, "0") < 0) {
+		printf("SKIP: Yama: %s\n", strerror(errno));
+		close(fd);
+		return;
+	}
+	close(fd);
+	pid = target(1000, 1);
+	CHECK(as(1000, pid, O_RDWR) == 0);
+	CHECK(as_in_proc(1000, pid) == 0);
+	CHECK(put(YAMA, "1") == 0); /* only descendants */
+	CHECK(as(1000, pid, O_RDWR) == EPERM);
+	CHECK(as_in_proc(1000, pid) == EPERM);
+	CHECK(as_parent(1000) == 0);
+	CHECK(as(0, pid, O_RDWR) == 0);
+	CHECK(put(YAMA, "2") == 0); /* only who has CAP_SYS_PTRACE */
+	CHECK(as(1000, pid, O_RDWR) == EPERM);
+	CHECK(as_parent(1000) == EPERM);
+	CHECK(as(0, pid, O_RDWR) == 0);
+	CHECK(put(YAMA, before) == 0);
+	finish(pid);
+}
+
 static void copy_self(const char *path, mode_t mode, uid_t owner)
 {
 	char buf[65536];
@@ -382,6 +536,9 @@ int main(int argc, char **argv)
 	(void)argv;
 	test_users();
 	test_passed();
+	test_sent();
+	test_user_namespace();
+	test_yama();
 	test_exec();
 	test_namespace();
 	return failures != 0;

@@ -41,37 +41,30 @@ t3=$(cut -d ' ' -f 14 "/proc/$spin/stat")
 [ "$(state $pid)" = S ] || complain "the sleeper sleeps no more"
 kill -9 $spin $pid
 wait 2>/dev/null
-
-note look-ups
-# Look-ups and listings all the time, from many, some of them opening.
 reload
-n=0
-lookers=
-while [ $n -lt "${LOOKERS:-12}" ]; do
-	(while :; do
-		for p in /proc/self/ctl /proc/1/ctl /proc/self/task/*/lwpctl; do
-			[ -e "$p" ] || :
-		done
-		[ $((n % 20)) = 0 ] && : 3<>/proc/self/ctl
-		set -- /proc/self/* /proc/1/task/1/*
-	done) 2>/dev/null &
-	lookers="$lookers $!"
-	n=$((n + 1))
+
+# Probes enabled, uprobes and breakpoints, in a process that forks all the time:
+# it and its children pass where they were, see no semaphore up, and live.
+out=$(mktemp)
+"$CTL_BUILD/tests/tracees/probed" 2 0 500 fork >"$out" &
+pid=$!
+until grep -q ready "$out"; do
+	sleep 0.1
 done
-n=0
-while [ $n -lt "${RELOADS:-3}" ]; do
-	tries=0
-	note "unload under load, round $n"
-	until rmmod dtrace_ctl 2>/dev/null; do
-		tries=$((tries + 1))
-		[ $tries -gt 200 ] && { complain "cannot be unloaded"; break; }
-	done
-	note "unloaded after $tries refusals"
-	[ -e /proc/self/ctl ] && complain "/proc/self/ctl without the module"
+for i in 1 2 3; do
+	pusdt enable $pid test:hit test:ten test:guarded test:child ||
+		complain "cannot enable probes"
+	sleep 0.3
+	pusdt status $pid | grep -q 'test:ten' || complain "not enabled"
+	note "unload with probes enabled"
+	rmmod dtrace_ctl || complain "cannot be unloaded with probes enabled"
+	sleep 0.5
 	reload
-	[ -e /proc/self/ctl ] || complain "no /proc/self/ctl"
-	n=$((n + 1))
 done
-kill -9 $lookers
-wait 2>/dev/null
+kill -TERM $pid
+wait $pid || complain "it ended with $? after the module was gone"
+set -- $(grep done "$out")
+[ "${2:-0}" -gt 0 ] || complain "it passed nothing"
+[ "${4:-1}" = 0 ] || complain "$4 children saw a semaphore up"
+rm -f "$out"
 exit $bad

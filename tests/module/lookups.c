@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lookups.c - the module goes, and comes again, while a thousand processes look
+ * up each other's ctl files and some of them open theirs.
+ */
+#include <sys/resource.h>
+
+#include "module.h"
+
+#define ROUNDS 3
+
+static void looker(const pid_t *pids, unsigned n, unsigned me)
+{
+	unsigned seed = me;
+	char path[64];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		pid_t pid = pids[rand_r(&seed) % n];
+
+		snprintf(path, sizeof(path),
+			 seed & 1 ? "/proc/%d/ctl" : "/proc/%d/task/%d/lwpctl",
+			 pid, pid);
+		if (seed % 16 == 0) {
+			int fd = open(path, O_RDONLY);
+
+			if (fd >= 0)
+				close(fd);
+		} else {
+			access(path, F_OK);
+		}
+		__atomic_add_fetch(&sh->count, 1, __ATOMIC_RELAXED);
+		/* Not so often that emulated processors do nothing else. */
+		usleep(500000 + rand_r(&seed) % 500000);
+	}
+}
+
+static int unload(void)
+{
+	double until = now() + 120;
+	int refused = 0;
+
+	while (syscall(SYS_delete_module, "dtrace_ctl", O_NONBLOCK) < 0) {
+		refused++;
+		if (now() > until)
+			return -1;
+		nap(0.01);
+	}
+	return refused;
+}
+
+static int load(const char *file)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC), r;
+
+	r = syscall(SYS_finit_module, fd, "", 0);
+	close(fd);
+	return r;
+}
+
+int main(void)
+{
+	const char *file = getenv("CTL_KO"), *number = getenv("LOOKERS");
+	unsigned n = number ? atoi(number) : 1000;
+	double longest = 0, began;
+	int refused = 0, r;
+	pid_t *pids;
+
+	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pids = mmap(NULL, n * sizeof(*pids), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	part = "look-ups";
+	for (unsigned i = 0; i < n; i++)
+		pids[i] = getpid();
+	for (unsigned i = 0; i < n; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			looker(pids, n, i);
+		CHECK(pid > 0);
+		pids[i] = pid;
+	}
+	setpriority(PRIO_PROCESS, 0, -20);
+	for (int i = 0; i < ROUNDS; i++) {
+		CHECK(grows());
+		began = now();
+		r = unload();
+		CHECK(r >= 0);
+		if (r < 0)
+			break;
+		refused += r;
+		if (now() - began > longest)
+			longest = now() - began;
+		CHECK(access("/proc/self/ctl", F_OK) < 0);
+		CHECK(load(file ? file : "/dtrace_ctl.ko") == 0);
+		CHECK(access("/proc/self/ctl", F_OK) == 0);
+	}
+	for (unsigned i = 0; i < n; i++)
+		kill(pids[i], SIGKILL);
+	while (wait(NULL) > 0)
+		;
+	printf("FIGURES: %u processes, %llu look-ups, %d refusals, unloaded in at most %.1f s\n",
+	       n, (unsigned long long)sh->count, refused, longest);
+	return failures != 0;
+}
