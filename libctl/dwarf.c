@@ -126,6 +126,7 @@ struct source {
 	Dwarf_Die cu;
 	Dwarf_Half version;
 	uint64_t cu_low;
+	bool is_nop; /* the site at hand, of one byte */
 };
 
 static Dwarf_Half tag_of(Dwarf_Die die)
@@ -457,6 +458,7 @@ struct location {
 	enum where where;
 	unsigned reg; /* enum ctl_usdt_reg */
 	int64_t offset; /* or the address */
+	uint64_t since; /* the variable is there from this address on */
 };
 
 static unsigned reg_of(const struct source *s, unsigned n)
@@ -593,6 +595,7 @@ static bool locate(struct source *s, Dwarf_Die die, Dwarf_Half name,
 			found = nops && get_op(desc, 0, &op) &&
 				decode(s, &op, nops, function, pc, l) &&
 				l->reg != CTL_R_NONE;
+			l->since = source ? lo : 0;
 			break;
 		}
 		loc_head_free(head);
@@ -605,6 +608,7 @@ static bool locate(struct source *s, Dwarf_Die die, Dwarf_Half name,
 
 struct match {
 	char name[256], type[256];
+	uint64_t since;
 };
 
 /*
@@ -710,6 +714,7 @@ static bool match_var(struct source *s, Dwarf_Die var, Dwarf_Die function,
 
 	if (!locate(s, var, DW_AT_location, function, pc, &l))
 		return false;
+	m->since = l.since;
 	if (a->how == CTL_ARG_REG)
 		return l.where == IN_REG && l.reg == a->base && !a->shift &&
 		       match_within(s, var, 0, a, m);
@@ -727,23 +732,31 @@ static bool match_var(struct source *s, Dwarf_Die var, Dwarf_Die function,
 	       match_pointed(s, var, a->value, a, m);
 }
 
+/*
+ * Several may be in one place: "h = (heap_info *)p2".  The one that came last
+ * is what the program calls it now.
+ */
 static bool match_scope(struct source *s, Dwarf_Die scope, Dwarf_Die function,
 			uint64_t pc, const struct ctl_usdt_arg *a,
-			struct match *m)
+			struct match *best)
 {
 	Dwarf_Die child = NULL;
+	bool found = false;
+	struct match m;
 	Dwarf_Half tag;
 
 	while (next_child(s, scope, &child)) {
 		tag = tag_of(child);
-		if ((tag == DW_TAG_formal_parameter ||
-		     tag == DW_TAG_variable) &&
-		    match_var(s, child, function, pc, a, m)) {
-			die_free(s, child);
-			return true;
-		}
+		if (tag != DW_TAG_formal_parameter && tag != DW_TAG_variable)
+			continue;
+		memset(&m, 0, sizeof(m));
+		if (!match_var(s, child, function, pc, a, &m) ||
+		    (found && m.since <= best->since))
+			continue;
+		*best = m;
+		found = true;
 	}
-	return false;
+	return found;
 }
 
 /* ---------------------------------------------------------------- one site -- */
@@ -894,9 +907,15 @@ static int set_args(struct source *s, const struct chain *c,
 
 		if (raw->site.is_enabled)
 			break;
-		for (unsigned k = c->n; k-- > 0 && !found;)
-			found = match_scope(s, c->die[k], function, raw->pc, a,
-					    &m);
+		/*
+		 * A location may begin with the instruction behind the site:
+		 * a nop of one byte lies between, which changes nothing.
+		 */
+		for (unsigned behind = 0; behind <= s->is_nop && !found;
+		     behind++)
+			for (unsigned k = c->n; k-- > 0 && !found;)
+				found = match_scope(s, c->die[k], function,
+						    raw->pc + behind, a, &m);
 		if (!found && a->base == CTL_R_NONE)
 			found = match_scope(s, s->cu, NULL, raw->pc, a, &m);
 		if (!found)
@@ -913,8 +932,12 @@ static int set_args(struct source *s, const struct chain *c,
 static int describe_site(struct source *s, struct raw_site *raw)
 {
 	struct chain c = { .n = 0 };
+	unsigned char byte;
 	int r;
 
+	s->is_nop = raw->site.has_offset &&
+		    pread(s->o->file->fd, &byte, 1, raw->site.offset) == 1 &&
+		    byte == 0x90;
 	find_chain(s, s->cu, raw->pc, &c);
 	r = set_frames(s, &c, raw);
 	if (r == 0)
@@ -964,79 +987,7 @@ static int describe_all(struct source *s)
 	return r;
 }
 
-/* ------------------------------------------------------------- debug files -- */
-
-static bool same_build(const char *path, const char *build_id)
-{
-	struct elf_file f;
-	bool same;
-	int fd = elf_open_regular(AT_FDCWD, path);
-
-	if (fd < 0 || elf_file_open(&f, fd) < 0)
-		return false;
-	same = !strcmp(f.build_id, build_id);
-	elf_file_close(&f);
-	return same;
-}
-
-static int try_file(const char *path, const char *build_id)
-{
-	return same_build(path, build_id) ? elf_open_regular(AT_FDCWD, path) :
-					    -ENOENT;
-}
-
-/* The name in .gnu_debuglink, in buf. */
-static bool debug_link(struct elf_file *f, char *buf, size_t size)
-{
-	Elf_Scn *scn = NULL;
-	const char *name;
-	const char *bytes;
-	GElf_Shdr sh;
-	size_t len;
-
-	while (elf_section_next(f, &scn, &sh, &name)) {
-		if (strcmp(name, ".gnu_debuglink") != 0)
-			continue;
-		bytes = elf_section_bytes(scn, &sh, &len);
-		if (!bytes || strnlen(bytes, len) == len || len > size ||
-		    strchr(bytes, '/'))
-			return false;
-		strcpy(buf, bytes);
-		return true;
-	}
-	return false;
-}
-
-/* Separate debug information, by build-id and by name.  Both have to be of the
- * same build. */
-static int open_separate(struct elf_file *f, const char *object)
-{
-	static const char dir[] = "/usr/lib/debug";
-	const char *id = f->build_id, *slash = strrchr(object, '/');
-	int dirlen = slash ? (int)(slash - object) : 0, fd;
-	char path[4096], link[256];
-
-	if (strlen(id) < 3)
-		return -ENOENT;
-	snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", dir, id,
-		 id + 2);
-	fd = try_file(path, id);
-	if (fd >= 0 || !debug_link(f, link, sizeof(link)))
-		return fd;
-	snprintf(path, sizeof(path), "%.*s/%s", dirlen, object, link);
-	fd = try_file(path, id);
-	if (fd < 0) {
-		snprintf(path, sizeof(path), "%.*s/.debug/%s", dirlen, object,
-			 link);
-		fd = try_file(path, id);
-	}
-	if (fd < 0) {
-		snprintf(path, sizeof(path), "%s%.*s/%s", dir, dirlen, object,
-			 link);
-		fd = try_file(path, id);
-	}
-	return fd;
-}
+/* -------------------------------------------------------------------- all -- */
 
 static int reopen(int fd)
 {
@@ -1064,7 +1015,7 @@ int dwarf_describe(struct ctl_usdt *u, struct usdt_object *o)
 	if (elf_section_find(o->file, ".debug_info", &sh))
 		fd = reopen(o->file->fd);
 	else
-		fd = open_separate(o->file, o->path);
+		fd = debug_file_open(o->file, o->path);
 	if (fd < 0)
 		return 0; /* there is none */
 	main_fd = reopen(o->file->fd);

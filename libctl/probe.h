@@ -195,13 +195,22 @@ bool elf_string_at(struct elf_file *f, uint64_t addr, char *buf, size_t size);
 int elf_symbol(struct elf_file *f, const char *name, size_t len, uint64_t *addr,
 	       const char **problem);
 
+/*
+ * debugfile.c: the separate debug information of f, which was found at object.
+ * A descriptor or -errno.
+ */
+int debug_file_open(struct elf_file *f, const char *object);
+
 /* ----------------------------------------------------------------- model -- */
 
 struct usdt_object {
 	const char *path, *build_id; /* in the arena */
 	bool is_32bit, is_deleted;
 	uint64_t bias; /* how far above where it was linked it is mapped */
-	struct elf_file *file; /* only while it is read */
+	/* only while it is read */
+	struct elf_file *file;
+	struct elf_file debug; /* for symbols; elf NULL: not open */
+	bool debug_tried;
 };
 
 /* A site as a reader found it; usdt_group() makes probes of these. */

@@ -67,13 +67,32 @@ void usdt_problem(struct ctl_usdt *u, const char *object, const char *fmt, ...)
 
 /* ------------------------------------------------------------- arguments -- */
 
+static void open_debug(struct usdt_object *o)
+{
+	int fd;
+
+	if (o->debug_tried)
+		return;
+	o->debug_tried = true;
+	fd = debug_file_open(o->file, o->path);
+	if (fd >= 0 && elf_file_open(&o->debug, fd) < 0)
+		o->debug.elf = NULL;
+}
+
+/* A stripped file's static variables are in its debug file's table only. */
 static int object_symbol(void *arg, const char *name, size_t len,
 			 uint64_t *addr, const char **problem)
 {
 	struct usdt_object *o = arg;
+	const char *ignored;
 	int r;
 
 	r = elf_symbol(o->file, name, len, addr, problem);
+	if (r < 0) {
+		open_debug(o);
+		if (o->debug.elf)
+			r = elf_symbol(&o->debug, name, len, addr, &ignored);
+	}
 	if (r == 0)
 		*addr += o->bias;
 	return r;
@@ -345,6 +364,8 @@ int usdt_read_object(struct ctl_usdt *u, struct elf_file *f, const char *path,
 	if (r == 0 && (u->flags & CTL_USDT_SOURCE) && u->raw &&
 	    u->raw->object == o)
 		r = dwarf_describe(u, o);
+	if (o->debug.elf)
+		elf_file_close(&o->debug);
 	o->file = NULL;
 	return r;
 }

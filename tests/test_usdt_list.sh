@@ -236,6 +236,10 @@ testSeparateDebugFile()
 		"$tmp/stripped"
 	ok pusdt list -l "$tmp/stripped" test:hit
 	grep -q '  pass at .*/probed.c:[1-9]' "$tmp/stdout" || fail "$(stdout)"
+	# A variable whose symbol was stripped: its table is there, too.
+	ok pusdt list -l "$tmp/stripped" test:global
+	grep -q 'a_global(%rip)  int a_global$' "$tmp/stdout" ||
+		fail "$(stdout)"
 	mkdir "$tmp/.debug"
 	mv "$tmp/stripped.debug" "$tmp/.debug"
 	ok pusdt list -l "$tmp/stripped" test:hit
@@ -249,6 +253,26 @@ testSeparateDebugFile()
 	ok pusdt list -j "$tmp/only.debug" test:hit
 	assertEquals "not in this file" null \
 		"$(jq -r '.sites[0].offset' "$tmp/stdout")"
+}
+
+# The C library of Debian's next release has probes; 2.43-7 was compared with its
+# source.  CTL_LIBC: a copy of its libc.so.6 with libc6-dbg's file for it in
+# .debug beside it.
+testLibc()
+{
+	needs_command jq || return 0
+	if [ ! -f "${CTL_LIBC:-}" ]; then
+		skip "CTL_LIBC names no libc.so.6 with probes"
+		return 0
+	fi
+	ok pusdt list -lj "$CTL_LIBC"
+	assertEquals "function, file and line of every site" 0 "$(jq -s '
+		[.[].sites[] | select((.function and .file and .line) | not)] |
+		length' "$tmp/stdout")"
+	assertEquals "names and types: 64 of 100 arguments" true "$(jq -s '
+		[.[].sites[].args[]] |
+		([.[] | select(.name and .type)] | length) * 100 >= length * 64
+		' "$tmp/stdout")"
 }
 
 testErrors()

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * debugfile.c - the separate file that has what was stripped off.
+ *
+ * Distributions ship debug information in packages of its own: a file with the
+ * same section headers and none of the loaded contents, found by the build-id
+ * that both carry, or by the name in .gnu_debuglink.  Nothing is taken from a
+ * file of another build.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "probe.h"
+
+static bool same_build(const char *path, const char *build_id)
+{
+	struct elf_file f;
+	bool same;
+	int fd = elf_open_regular(AT_FDCWD, path);
+
+	if (fd < 0 || elf_file_open(&f, fd) < 0)
+		return false;
+	same = !strcmp(f.build_id, build_id);
+	elf_file_close(&f);
+	return same;
+}
+
+static int try_file(const char *path, const char *build_id)
+{
+	return same_build(path, build_id) ? elf_open_regular(AT_FDCWD, path) :
+					    -ENOENT;
+}
+
+/* The name in .gnu_debuglink, in buf. */
+static bool debug_link(struct elf_file *f, char *buf, size_t size)
+{
+	Elf_Scn *scn = NULL;
+	const char *name;
+	const char *bytes;
+	GElf_Shdr sh;
+	size_t len;
+
+	while (elf_section_next(f, &scn, &sh, &name)) {
+		if (strcmp(name, ".gnu_debuglink") != 0)
+			continue;
+		bytes = elf_section_bytes(scn, &sh, &len);
+		if (!bytes || strnlen(bytes, len) == len || len > size ||
+		    strchr(bytes, '/'))
+			return false;
+		strcpy(buf, bytes);
+		return true;
+	}
+	return false;
+}
+
+/* Separate debug information, by build-id and by name.  Both have to be of the
+ * same build. */
+int debug_file_open(struct elf_file *f, const char *object)
+{
+	static const char dir[] = "/usr/lib/debug";
+	const char *id = f->build_id, *slash = strrchr(object, '/');
+	int dirlen = slash ? (int)(slash - object) : 0, fd;
+	char path[4096], link[256];
+
+	if (strlen(id) < 3)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", dir, id,
+		 id + 2);
+	fd = try_file(path, id);
+	if (fd >= 0 || !debug_link(f, link, sizeof(link)))
+		return fd;
+	snprintf(path, sizeof(path), "%.*s/%s", dirlen, object, link);
+	fd = try_file(path, id);
+	if (fd < 0) {
+		snprintf(path, sizeof(path), "%.*s/.debug/%s", dirlen, object,
+			 link);
+		fd = try_file(path, id);
+	}
+	if (fd < 0) {
+		snprintf(path, sizeof(path), "%s%.*s/%s", dir, dirlen, object,
+			 link);
+		fd = try_file(path, id);
+	}
+	return fd;
+}
