@@ -17,6 +17,10 @@
  * followed, has the same probes enabled for itself (at its first task work).
  * A vforked one runs on its parent's and reports nothing unless it is followed.
  *
+ * A thread that is being killed cannot touch another's memory: breakpoints that
+ * it were to take out would stay, and kill.  So all that puts them in and takes
+ * them out is done by a worker, for which whoever asks waits (in_worker()).
+ *
  * Neither handlers nor the hooks may wait for probe_mutex: its holder waits for
  * them.  Whatever ends a probe where it cannot sleep marks it (dying), and a
  * work takes it out.  What a hit means is in hit.c.
@@ -30,6 +34,31 @@
 
 #include "insn.h"
 #include "probe.h"
+
+/* -- the worker ----------------------------------------------------------- */
+
+struct errand {
+	struct work_struct work;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+static void run_errand(struct work_struct *w)
+{
+	struct errand *e = container_of(w, struct errand, work);
+
+	e->fn(e->arg);
+}
+
+static void in_worker(void (*fn)(void *arg), void *arg)
+{
+	struct errand e = { .fn = fn, .arg = arg };
+
+	INIT_WORK_ONSTACK(&e.work, run_errand);
+	queue_work(ctl_wq, &e.work);
+	flush_work(&e.work);
+	destroy_work_on_stack(&e.work);
+}
 
 /* -- memory --------------------------------------------------------------- */
 
@@ -215,18 +244,26 @@ static void reap(struct ctl_proc *proc)
 		probe_free(q);
 }
 
-void ctl_probes_reap(struct ctl_proc *proc)
+static void lock_and_reap(void *arg)
 {
+	struct ctl_proc *proc = arg;
+
 	mutex_lock(&proc->probe_mutex);
 	reap(proc);
 	mutex_unlock(&proc->probe_mutex);
+}
+
+void ctl_probes_reap(struct ctl_proc *proc)
+{
+	if (READ_ONCE(proc->probed))
+		in_worker(lock_and_reap, proc);
 }
 
 static void reap_work(struct work_struct *w)
 {
 	struct ctl_proc *proc = container_of(w, struct ctl_proc, probe_work);
 
-	ctl_probes_reap(proc);
+	lock_and_reap(proc);
 	ctl_gc_kick();
 	ctl_proc_put(proc);
 }
@@ -550,66 +587,82 @@ static int enable(struct ctl_handle *h, struct mm_struct *mm, struct part *part)
 	return err;
 }
 
+struct request {
+	struct ctl_handle *h;
+	struct mm_struct *mm;
+	struct part *part;
+	u64 id;
+	int err;
+};
+
+static void do_enable(void *arg)
+{
+	struct request *r = arg;
+	struct ctl_proc *proc = r->h->proc;
+
+	mutex_lock(&proc->probe_mutex);
+	r->err = enable(r->h, r->mm, r->part);
+	mutex_unlock(&proc->probe_mutex);
+}
+
 /* op, op->size bytes, is ours from now on. */
 int ctl_probe_enable(struct ctl_handle *h, struct ctl_probe *op)
 {
-	struct ctl_proc *proc = h->proc;
+	struct request r = { .h = h };
 	struct task_struct *t;
-	struct mm_struct *mm;
-	struct part *part;
-	int err;
 
-	err = part_new(op, &part);
-	if (err) {
+	r.err = part_new(op, &r.part);
+	if (r.err) {
 		kvfree(op);
-		return err;
+		return r.err;
 	}
 	t = ctl_handle_task(h);
-	mm = t ? ctl_handle_mm(h, t) : ERR_PTR(-ENOENT);
+	r.mm = t ? ctl_handle_mm(h, t) : ERR_PTR(-ENOENT);
 	if (t)
 		put_task_struct(t);
-	if (IS_ERR(mm)) {
-		err = PTR_ERR(mm);
+	if (IS_ERR(r.mm)) {
+		r.err = PTR_ERR(r.mm);
 	} else {
-		err = mutex_lock_killable(&proc->probe_mutex);
-		if (!err) {
-			err = enable(h, mm, part);
-			mutex_unlock(&proc->probe_mutex);
-		}
-		mmput(mm);
+		in_worker(do_enable, &r);
+		mmput(r.mm);
 	}
-	if (err)
-		part_free(part);
-	return err;
+	if (r.err)
+		part_free(r.part);
+	return r.err;
 }
 
-int ctl_probe_disable(struct ctl_handle *h, u64 id)
+static void do_disable(void *arg)
 {
-	struct ctl_proc *proc = h->proc;
+	struct request *r = arg;
+	struct ctl_proc *proc = r->h->proc;
 	struct probe *q;
-	int err;
 
-	if (id > U32_MAX)
-		return -EINVAL;
-	err = mutex_lock_killable(&proc->probe_mutex);
-	if (err)
-		return err;
-	q = id ? find(proc, id) : NULL;
-	if (id && (!q || (q->owner && q->owner != h))) {
-		err = -EINVAL;
+	mutex_lock(&proc->probe_mutex);
+	q = r->id ? find(proc, r->id) : NULL;
+	if (r->id && (!q || (q->owner && q->owner != r->h))) {
+		r->err = -EINVAL;
 	} else {
 		spin_lock_irq(&proc->lock);
 		if (q && !q->dying)
 			ctl_probe_mark(proc, q);
-		if (!id)
+		if (!r->id)
 			ctl_probes_end(proc, false);
 		spin_unlock_irq(&proc->lock);
 		reap(proc);
 	}
 	mutex_unlock(&proc->probe_mutex);
-	if (!err)
+}
+
+int ctl_probe_disable(struct ctl_handle *h, u64 id)
+{
+	struct request r = { .h = h, .id = id };
+
+	if (id > U32_MAX)
+		return -EINVAL;
+	in_worker(do_disable, &r);
+	if (!r.err)
 		ctl_gc_kick();
-	return err;
+	return r.err;
 }
 
 struct ctl_proc *ctl_probe_home(struct ctl_proc *from,
@@ -737,13 +790,14 @@ static int adopt_part(struct ctl_proc *proc, struct probe *q,
 	return 0;
 }
 
-static int adopt_probe(struct ctl_proc *proc, const struct probe *old)
+static int adopt_probe(struct ctl_proc *proc, struct mm_struct *mm,
+		       const struct probe *old)
 {
 	struct part *part = list_first_entry(&old->parts, struct part, link);
 	struct probe *q;
 	int err = 0;
 
-	q = probe_new(part->op, current->mm, old->owner, old->ns);
+	q = probe_new(part->op, mm, old->owner, old->ns);
 	if (!q)
 		return -ENOMEM;
 	q->flags = old->flags;
@@ -761,38 +815,50 @@ static int adopt_probe(struct ctl_proc *proc, const struct probe *old)
 	return err;
 }
 
-/* In a followed child, before its first instruction. */
-void ctl_probe_adopt(struct ctl_lwp *lwp)
+struct adoption {
+	struct ctl_proc *proc, *from;
+	struct mm_struct *mm;
+};
+
+static void do_adopt(void *arg)
 {
-	struct ctl_proc *proc = lwp->proc, *from;
+	const struct adoption *a = arg;
+	struct ctl_proc *proc = a->proc, *from = a->from;
 	struct probe *q;
 	struct part *part;
 
-	spin_lock_irq(&proc->lock);
-	from = lwp->adopts;
-	lwp->adopts = NULL;
-	spin_unlock_irq(&proc->lock);
-	if (!from)
-		return;
-	if (!current->mm || mutex_lock_killable(&from->probe_mutex))
-		goto put;
 	WRITE_ONCE(proc->probed, true);
+	mutex_lock(&from->probe_mutex);
 	/* The parent's first, always. */
 	mutex_lock_nested(&proc->probe_mutex, SINGLE_DEPTH_NESTING);
 	list_for_each_entry(q, &from->probes, link) {
 		if (!READ_ONCE(q->dying) &&
 		    !(q->owner && READ_ONCE(q->owner->closing)) &&
-		    !adopt_probe(proc, q))
+		    !adopt_probe(proc, a->mm, q))
 			continue;
 		list_for_each_entry(part, &q->parts, link)
-			clean(part, current->mm);
+			clean(part, a->mm);
 	}
-	ctl_traps_clean(from, current->mm);
+	ctl_traps_clean(from, a->mm);
 	reap(proc);
 	mutex_unlock(&proc->probe_mutex);
 	mutex_unlock(&from->probe_mutex);
-put:
-	ctl_proc_put(from);
+}
+
+/* In a followed child, before its first instruction. */
+void ctl_probe_adopt(struct ctl_lwp *lwp)
+{
+	struct adoption a = { .proc = lwp->proc, .mm = current->mm };
+
+	spin_lock_irq(&a.proc->lock);
+	a.from = lwp->adopts;
+	lwp->adopts = NULL;
+	spin_unlock_irq(&a.proc->lock);
+	if (!a.from)
+		return;
+	if (a.mm)
+		in_worker(do_adopt, &a);
+	ctl_proc_put(a.from);
 }
 
 /* -- listing -------------------------------------------------------------- */

@@ -70,7 +70,15 @@ static int on_die(struct notifier_block *nb, unsigned long val, void *data)
 		ctl_lwp_kick(lwp);
 		spin_unlock_irqrestore(&lwp->proc->lock, flags);
 	}
-	if (lwp && lwp->stepping && !ctl_uprobe_midway()) {
+	if (lwp && lwp->stepping && ctl_uprobe_midway()) {
+		/* Both: theirs is over with this one, and so is ours. */
+		ctl_uprobe_no_trap();
+		WRITE_ONCE(lwp->stepping, false);
+		WRITE_ONCE(lwp->step_done, true);
+		spin_lock_irqsave(&lwp->proc->lock, flags);
+		ctl_lwp_kick(lwp);
+		spin_unlock_irqrestore(&lwp->proc->lock, flags);
+	} else if (lwp && lwp->stepping) {
 		ctl_step_disarm(lwp);
 		WRITE_ONCE(lwp->step_done, true);
 		spin_lock_irqsave(&lwp->proc->lock, flags);
