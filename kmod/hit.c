@@ -19,7 +19,7 @@
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
-#include "probe.h"
+#include "hit.h"
 
 /* A call of a function whose return is to be reported. */
 struct call {

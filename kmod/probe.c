@@ -33,7 +33,7 @@
 #include <linux/uaccess.h>
 
 #include "insn.h"
-#include "probe.h"
+#include "hit.h"
 
 /* -- the worker ----------------------------------------------------------- */
 

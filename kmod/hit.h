@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* probe.h - between probe.c, which enables probes, and hit.c, which has hits. */
-#ifndef CTL_KMOD_PROBE_H
-#define CTL_KMOD_PROBE_H
+/* hit.h - between probe.c, which enables probes, and hit.c, which has hits. */
+#ifndef CTL_HIT_H
+#define CTL_HIT_H
 
 #include "control.h"
 
