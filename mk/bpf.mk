@@ -7,17 +7,18 @@ BPF ?= $(shell command -v $(CLANG) >/dev/null 2>&1 && command -v $(BPFTOOL) >/de
 	$(PKG_CONFIG) --exists 'libbpf >= 1.0' 2>/dev/null && echo 1 || echo 0)
 
 ifeq ($(BPF),1)
-BPF_SKEL := $(O)/gen/source.skel.h
+BPF_SKELS := $(patsubst libctl/keeper/bpf/%.bpf.c,$(O)/gen/%.skel.h,$(wildcard libctl/keeper/bpf/*.bpf.c))
 KEEPER_LIBS += $(shell $(PKG_CONFIG) --libs libbpf)
 $(KEEPER_OBJ): BPF_FLAGS := -DHAVE_BPF
-$(O)/obj/libctl/keeper/source.o: $(BPF_SKEL)
+$(O)/obj/libctl/keeper/source.o $(O)/obj/libctl/keeper/uprobe.o: $(BPF_SKELS)
 
 # The architecture's <asm/types.h> is not where clang looks for this target.
 BPF_SYS = $(addprefix -idirafter ,$(wildcard /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null || $(CC) -dumpmachine)))
-$(O)/gen/source.bpf.o: libctl/keeper/bpf/source.bpf.c libctl/keeper/bpf/shared.h kmod/dtrace_ctl.h
+$(O)/gen/%.bpf.o: libctl/keeper/bpf/%.bpf.c $(wildcard libctl/keeper/bpf/*.h) kmod/dtrace_ctl.h
 	@mkdir -p $(@D)
 	$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_x86 -Wall $(if $(WERROR),-Werror) -Ikmod $(BPF_SYS) -c -o $@ $<
 
-$(BPF_SKEL): $(O)/gen/source.bpf.o
-	$(BPFTOOL) gen skeleton $< name source_bpf >$@
+$(O)/gen/%.skel.h: $(O)/gen/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+.SECONDARY: $(BPF_SKELS:.skel.h=.bpf.o)
 endif

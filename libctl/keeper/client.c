@@ -22,6 +22,7 @@
 
 #include "keeper.h"
 #include "source.h"
+#include "uprobe.h"
 
 struct list clients = { &clients, &clients };
 
@@ -242,6 +243,7 @@ static int set_record(struct client *c, const struct ctl_message *m)
 		return -EINVAL;
 	c->record = r;
 	cover_add(c, c->proc);
+	uprobe_select();
 	if (c->source)
 		source_select(c);
 	else if (r.events & (1U << CTL_REC_SYSCALL | 1U << CTL_REC_SYSENTRY) &&
@@ -830,6 +832,7 @@ static void client_free(struct client *c)
 	if (c->notify >= 0)
 		close(c->notify);
 	memset(&c->record, 0, sizeof(c->record));
+	uprobe_select();
 	probe_drop_client(c);
 	record_drop_client(c);
 	ring_free(c);

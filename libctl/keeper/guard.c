@@ -10,8 +10,9 @@
  * end, and then undoes what the table says.
  *
  * The guardian shares the descriptors, too (CLONE_FILES): /proc/PID/mem has to
- * be open already where an LSM lets only the tracer open it.  It is started
- * when the first entry is made.
+ * be open already where an LSM lets only the tracer open it.  And what takes
+ * long to close, as uprobes do, is closed by the guardian, when the tracees run
+ * already.  It is started when the first entry is made.
  *
  * It has to be quick: the tracees run on as soon as the tracer's thread is
  * gone, and a breakpoint kills.  So it does not wait for the process's end but
@@ -216,12 +217,14 @@ static int lock_life(pthread_mutex_t *m)
 	return -err;
 }
 
-static int guard_start(void)
+int guard_start(void)
 {
 	struct guard_shared *s;
 	pid_t pid;
 	int err;
 
+	if (table)
+		return 0;
 	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (s == MAP_FAILED)
@@ -244,6 +247,7 @@ static int guard_start(void)
 	table = NULL;
 unmap:
 	munmap(s, sizeof(*s));
+	klog("no guardian: %s", strerror(-err));
 	return err;
 }
 
@@ -253,13 +257,9 @@ static int guard_add(const struct guard_entry *e, enum guard_kind kind)
 	unsigned i;
 	int err;
 
-	if (!table) {
-		err = guard_start();
-		if (err) {
-			klog("no guardian: %s", strerror(-err));
-			return err;
-		}
-	}
+	err = guard_start();
+	if (err)
+		return err;
 	for (i = first_free; i < ENTRIES && table[i].kind != GUARD_FREE; i++)
 		;
 	if (i == ENTRIES)

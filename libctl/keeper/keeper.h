@@ -16,7 +16,8 @@
  *   source.c   system calls recorded by BPF instead (bpf/)
  *   follow.c   keeps the tracer on its tracee's CPU
  *   guard.c    the guardian: undoes what a killed keeper leaves behind
- *   probe.c    breakpoints at probe sites
+ *   probe.c    probes: breakpoints at their sites
+ *   uprobe.c   or the kernel's uprobes instead (bpf/)
  *
  * Everything runs in one thread, the tracer, as ptrace wants it; the only
  * other thread watches descriptors and interrupts the tracer's wait (main.c).
@@ -366,6 +367,8 @@ int guard_byte(struct proc *p, uint64_t addr, uint8_t old, uint8_t new);
 /* Before the 16-bit counter at addr is incremented. */
 int guard_count(struct proc *p, uint64_t addr);
 int guard_signal(struct proc *p, pid_t tid, const siginfo_t *si);
+/* Have a guardian, even if there is nothing to put right. */
+int guard_start(void);
 void guard_remove(int slot); /* negative: nothing */
 
 /* -- record.c ------------------------------------------------------------ */
@@ -397,6 +400,9 @@ bool ring_ready(const struct client *c); /* the reader's mark is reached */
  */
 unsigned record_probe(struct lwp *l, struct client *owner,
 		      struct ctl_rec_probe *r, unsigned len);
+/* The same of one that BPF made: complete, of a thread that does not wait. */
+unsigned record_uprobe(struct proc *p, struct client *owner,
+		       const struct ctl_rec_probe *r);
 
 /* -- capture.c ----------------------------------------------------------- */
 int capture_upload(struct client *c, const unsigned char *p, size_t len);
@@ -418,6 +424,8 @@ int probe_disable(struct client *c, uint64_t id);
 void probe_release(struct proc *p); /* those that no handle owns */
 void probe_drop_client(struct client *c);
 bool probe_active(const struct proc *p);
+/* What the kernel recorded of a probe: owner is uprobe_attach()'s. */
+void probe_hit(void *owner, struct proc *p, const struct ctl_rec_probe *r);
 /* As CTL_IOC_PROBES; returns the bytes stored. */
 size_t probe_list(struct proc *p, uint32_t after, void *buf, size_t size);
 /* A SIGTRAP: was it one of ours?  Then it is dealt with, but for the stop. */

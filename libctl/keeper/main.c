@@ -38,6 +38,7 @@
 
 #include "keeper.h"
 #include "source.h"
+#include "uprobe.h"
 
 int epoll_fd = -1;
 char socket_path[108];
@@ -161,6 +162,8 @@ static void handle_io(void)
 			client_accept(listen_fd);
 		else if (ev[i].data.ptr == &timer_fd)
 			timer = true;
+		else if (ev[i].data.ptr == uprobe_tag())
+			uprobe_ready();
 		else if (ev[i].data.u64 & IO_SOURCE)
 			source_ready((void *)(uintptr_t)(ev[i].data.u64 &
 							 ~IO_SOURCE));
@@ -174,6 +177,7 @@ static void handle_io(void)
 		keeper_timer(a);
 		keeper_timer(b);
 		keeper_timer(source_timers(now_ns()));
+		keeper_timer(uprobe_timers(now_ns()));
 	}
 	clients_reap();
 }

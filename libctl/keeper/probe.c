@@ -22,6 +22,9 @@
  * are taken out before it runs its first instruction, or, if it is followed,
  * taken over.
  *
+ * Where the kernel can do it all (uprobe.c) it does; the first byte of such a
+ * site is kept here so that our own reads do not show its int3.
+ *
  * What was changed in a process is known to the guardian (guard.c) from before
  * it is changed until after it is undone.
  */
@@ -36,6 +39,7 @@
 
 #include "insn.h"
 #include "keeper.h"
+#include "uprobe.h"
 
 #define INT3 CTL_INT3
 #define BUCKETS 256U
@@ -46,6 +50,7 @@ struct site {
 	struct probe *probe;
 	struct bp *bp;
 	const struct ctl_probe_site *s; /* in part->op */
+	uint8_t old; /* part->up: what the kernel has replaced */
 };
 
 /* One PCPROBE. */
@@ -55,6 +60,8 @@ struct part {
 	const struct ctl_pred *pred; /* in op */
 	struct site *sites;
 	unsigned nsites; /* of these patched */
+	struct uprobes *up; /* or all are the kernel's */
+	bool kernels;	    /* are, or are about to be */
 	bool counted;	 /* the semaphore was incremented */
 	int guard;	 /* of that */
 };
@@ -294,6 +301,8 @@ static void semaphore_put(struct proc *p, struct part *part)
 static void part_free(struct proc *p, struct part *part)
 {
 	semaphore_put(p, part);
+	if (part->up)
+		uprobe_detach(part->up);
 	while (part->nsites)
 		site_drop(&part->sites[--part->nsites]);
 	list_del(&part->link);
@@ -339,10 +348,11 @@ static int part_parse(struct part *part, size_t len)
 	return op->flags & CTL_PROBE_RETURN ? -EOPNOTSUPP : 0;
 }
 
-static int part_insert(struct probes *t, struct probe *q, struct part *part)
+static int insert_breakpoints(struct probes *t, struct probe *q,
+			      struct part *part)
 {
 	struct site *s;
-	int r = 0;
+	int r;
 
 	while (part->nsites < part->op->nsites) {
 		s = &part->sites[part->nsites];
@@ -357,7 +367,87 @@ static int part_insert(struct probes *t, struct probe *q, struct part *part)
 		if (r < 0)
 			return r;
 	}
-	return semaphore_get(t->proc, part);
+	return 0;
+}
+
+static bool has_site(const struct part *part, uint64_t addr)
+{
+	for (uint32_t i = 0; i < part->op->nsites; i++)
+		if (part->sites[i].s->address == addr)
+			return true;
+	return false;
+}
+
+static bool shares_site(const struct part *a, const struct part *b)
+{
+	for (uint32_t i = 0; i < a->op->nsites; i++)
+		if (has_site(b, a->sites[i].s->address))
+			return true;
+	return false;
+}
+
+/* A breakpoint and a uprobe at one place break each other: where new needs
+ * breakpoints, those of others have to be breakpoints, too. */
+static int take_from_kernel(struct probes *t, const struct part *new)
+{
+	struct probe *q;
+	struct part *part;
+	int r = 0;
+
+	list_for_each(q, &t->list, link)
+		list_for_each(part, &q->parts, link) {
+			if (!part->up || !shares_site(part, new))
+				continue;
+			uprobe_counts(part->up, &q->hits, &q->lost);
+			uprobe_detach(part->up);
+			part->up = NULL;
+			part->kernels = false;
+			r = insert_breakpoints(t, q, part);
+			if (r < 0)
+				return r;
+		}
+	return 0;
+}
+
+static bool has_breakpoint(struct probes *t, const struct part *part)
+{
+	struct bp *b;
+
+	for (uint32_t i = 0; i < part->op->nsites; i++) {
+		b = bp_find(t, part->sites[i].s->address);
+		if (b && b->in)
+			return true;
+	}
+	return false;
+}
+
+static int give_to_kernel(struct probes *t, struct probe *q, struct part *part)
+{
+	struct site *s;
+
+	for (uint32_t i = 0; !part->kernels && i < part->op->nsites; i++) {
+		s = &part->sites[i];
+		if (proc_read(t->proc, s->s->address, &s->old, 1) < 0)
+			return -EFAULT;
+		probe_hide(t->proc, s->s->address, &s->old, 1);
+	}
+	part->up = uprobe_attach(t->proc, part->op, part->pred, q);
+	part->kernels = part->up;
+	return part->up ? 0 : -EOPNOTSUPP;
+}
+
+static int part_insert(struct probes *t, struct probe *q, struct part *part)
+{
+	int r = -EOPNOTSUPP;
+
+	if (!has_breakpoint(t, part))
+		r = give_to_kernel(t, q, part);
+	if (r < 0) {
+		r = take_from_kernel(t, part);
+		if (r == 0)
+			r = insert_breakpoints(t, q, part);
+	}
+	return r < 0 ? r : semaphore_get(t->proc, part);
 }
 
 static void part_discard(struct part *part)
@@ -445,7 +535,7 @@ int probe_enable(struct client *c, const unsigned char *operand, size_t len)
 	if (r < 0)
 		part_free(p, part);
 	else
-		q->nsites += part->nsites;
+		q->nsites += part->op->nsites;
 	if (list_empty(&q->parts))
 		probe_free(q);
 	if (r < 0)
@@ -626,7 +716,15 @@ static int adopt_part(struct probes *t, struct probe *q, const struct part *old)
 	if (r < 0)
 		return r;
 	list_add_tail(&part->link, &q->parts);
-	for (unsigned i = 0; i < part->op->nsites; i++) {
+	if (old->up) {
+		for (unsigned i = 0; i < part->op->nsites; i++)
+			part->sites[i].old = old->sites[i].old;
+		part->kernels = true;
+		r = give_to_kernel(t, q, part);
+		if (r < 0)
+			return r;
+	}
+	for (unsigned i = 0; !old->up && i < part->op->nsites; i++) {
 		const struct bp *was = old->sites[i].bp;
 
 		s = &part->sites[i];
@@ -648,7 +746,7 @@ static int adopt_part(struct probes *t, struct probe *q, const struct part *old)
 	part->counted = old->counted;
 	if (part->counted)
 		part->guard = guard_count(t->proc, part->op->semaphore);
-	q->nsites += part->nsites;
+	q->nsites += part->op->nsites;
 	return 0;
 }
 
@@ -994,11 +1092,40 @@ void probe_quiesce(struct proc *p)
 
 /* -------------------------------------------------------- what others see -- */
 
+/* The first byte of a site of the kernel's in addr .. addr + len - 1, one
+ * after the other; NULL at the end. */
+static struct site *kernels_site(struct probes *t, uint64_t addr, size_t len,
+				 struct site *after)
+{
+	bool seen = !after;
+	struct probe *q;
+	struct part *part;
+
+	list_for_each(q, &t->list, link)
+		list_for_each(part, &q->parts, link)
+			for (uint32_t i = 0; part->kernels && i < part->op->nsites;
+			     i++) {
+				struct site *s = &part->sites[i];
+
+				if (seen && s->s->address - addr < len)
+					return s;
+				seen |= s == after;
+			}
+	return NULL;
+}
+
 void probe_hide(struct proc *p, uint64_t addr, void *buf, size_t len)
 {
 	struct probes *t = table_of(p);
+	struct site *s = NULL;
+	uint8_t *byte;
 	struct bp *b;
 
+	while (t && (s = kernels_site(t, addr, len, s))) {
+		byte = (uint8_t *)buf + (s->s->address - addr);
+		if (*byte == INT3)
+			*byte = s->old;
+	}
 	for (unsigned i = 0; t && i < BUCKETS; i++)
 		list_for_each(b, &t->bps[i], hash)
 			if (b->in && b->addr - addr < len)
@@ -1008,9 +1135,13 @@ void probe_hide(struct proc *p, uint64_t addr, void *buf, size_t len)
 void probe_written(struct proc *p, uint64_t addr, void *buf, size_t len)
 {
 	struct probes *t = table_of(p);
+	struct site *s = NULL;
 	uint8_t *byte;
 	struct bp *b;
 
+	/* The kernel executes what it found there, whatever is written. */
+	while (t && (s = kernels_site(t, addr, len, s)))
+		((uint8_t *)buf)[s->s->address - addr] = INT3;
 	for (unsigned i = 0; t && i < BUCKETS; i++)
 		list_for_each(b, &t->bps[i], hash) {
 			if (!b->in || b->addr - addr >= len)
@@ -1023,11 +1154,31 @@ void probe_written(struct proc *p, uint64_t addr, void *buf, size_t len)
 		}
 }
 
+void probe_hit(void *owner, struct proc *p, const struct ctl_rec_probe *r)
+{
+	struct probe *q = owner;
+
+	if (!q->owner || !q->owner->dead)
+		q->lost += record_uprobe(p, q->owner, r);
+}
+
+static void counts_of(const struct probe *q, uint64_t *hits, uint64_t *lost)
+{
+	const struct part *part;
+
+	*hits = q->hits;
+	*lost = q->lost;
+	list_for_each(part, &q->parts, link)
+		if (part->up)
+			uprobe_counts(part->up, hits, lost);
+}
+
 size_t probe_list(struct proc *p, uint32_t after, void *buf, size_t size)
 {
 	struct ctl_probe_info info;
 	const struct part *part;
 	size_t used = 0, len;
+	uint64_t hits, lost;
 	struct probe *q;
 
 	if (!p->probes)
@@ -1037,13 +1188,14 @@ size_t probe_list(struct proc *p, uint32_t after, void *buf, size_t size)
 			continue;
 		part = list_entry(q->parts.next, struct part, link);
 		len = sizeof(info) + part->op->label_len;
+		counts_of(q, &hits, &lost);
 		info = (struct ctl_probe_info){
 			.len = (len + 7) & ~7U,
 			.id = q->id,
 			.flags = q->flags,
 			.nsites = q->nsites,
-			.hits = q->hits,
-			.lost = q->lost,
+			.hits = hits,
+			.lost = lost,
 			.label_len = part->op->label_len,
 		};
 		if (info.len > size - used)

@@ -22,6 +22,7 @@
 
 #include "keeper.h"
 #include "source.h"
+#include "uprobe.h"
 
 #define PAGE 4096U
 
@@ -304,6 +305,7 @@ static void drain_sources(struct proc *p)
 	list_for_each(cv, &p->covers, by_proc)
 		if (cv->client->source)
 			source_drain(cv->client, true);
+	uprobe_drain(true);
 }
 
 void record_drop_client(struct client *c)
@@ -597,6 +599,7 @@ unsigned record_probe(struct lwp *l, struct client *owner,
 	unsigned lost = 0;
 	uint64_t before;
 
+	uprobe_drain(true); /* what came before it */
 	fill_header(&r->h, l, CTL_REC_PROBE, len, now_ns());
 	list_for_each(cv, &l->proc->covers, by_proc) {
 		struct client *c = cv->client;
@@ -610,6 +613,27 @@ unsigned record_probe(struct lwp *l, struct client *owner,
 	return lost;
 }
 
+unsigned record_uprobe(struct proc *p, struct client *owner,
+		       const struct ctl_rec_probe *r)
+{
+	struct cover *cv;
+	unsigned lost = 0;
+	uint64_t before;
+
+	list_for_each(cv, &p->covers, by_proc) {
+		struct client *c = cv->client;
+
+		if (!(c->record.events >> CTL_REC_PROBE & 1) || c->invalid ||
+		    c->dead || (owner && owner != c) ||
+		    (c->tid && c->tid != r->h.tid && c->proc == p))
+			continue;
+		before = c->ring.info->lost;
+		ring_put(c, NULL, r, r->h.len);
+		lost += c->ring.info->lost != before;
+	}
+	return lost;
+}
+
 void record_death(struct lwp *l, int status, bool last)
 {
 	struct ctl_rec_exit r = { .status = status, .process = last };
@@ -618,6 +642,8 @@ void record_death(struct lwp *l, int status, bool last)
 	list_for_each(cv, &l->proc->covers, by_proc)
 		if (cv->client->source)
 			source_death(cv->client, l);
+	uprobe_drain(true);
+	uprobe_thread_died(l->tid);
 	fill_header(&r.h, l, CTL_REC_EXIT, sizeof(r), now_ns());
 	put_all(l, &r);
 }

@@ -78,7 +78,7 @@ static bool first_pid_namespace(void)
 	       st.st_ino == 0xeffffffcU; /* PROC_PID_INIT_INO */
 }
 
-static int allowed(void)
+int source_allowed(void)
 {
 	const char *want = getenv("CTL_EVENTS");
 
@@ -470,7 +470,7 @@ int source_open(struct client *c)
 	unsigned k;
 	int err;
 
-	err = allowed();
+	err = source_allowed();
 	if (err)
 		return err;
 	libbpf_set_print(quiet);

@@ -9,6 +9,8 @@
 #include "keeper.h"
 
 #ifdef HAVE_BPF
+/* May BPF be used at all?  0 or -errno */
+int source_allowed(void);
 /*
  * Record c's system calls by BPF from now on: c->source is set.  -errno: it
  * cannot be done, which is no error: ptrace does it.
