@@ -54,7 +54,7 @@ ELF_LIBS = $(shell $(PKG_CONFIG) --libs libelf)
 DWARF_CFLAGS = $(shell $(PKG_CONFIG) --cflags libdwarf 2>/dev/null || echo -I/usr/include/libdwarf)
 DWARF_LIBS = $(shell $(PKG_CONFIG) --libs libdwarf 2>/dev/null || echo -ldwarf)
 
-CPPFLAGS_ALL = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ikmod -Ilibctl \
+CPPFLAGS_ALL = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilibctl -Ikmod \
 	-I$(O)/gen $(PKG_CFLAGS) $(DWARF_CFLAGS) \
 	-DLIBEXECDIR='"$(libexecdir)/ctltools"' $(BPF_FLAGS) $(CPPFLAGS)
 CFLAGS_ALL = $(CSTD) $(WARN) $(CFLAGS) $(SANFLAGS) -fPIC -fvisibility=hidden \
