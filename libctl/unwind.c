@@ -57,7 +57,6 @@
 	F(dwfl_module_getsrc)           \
 	F(dwfl_lineinfo)                \
 	F(dwfl_standard_find_debuginfo) \
-	F(dwfl_errno)                   \
 	F(dwfl_errmsg)
 
 static struct {
@@ -67,26 +66,39 @@ static struct {
 	char problem[256]; /* "" when it is there */
 } dw;
 
-/* A sanitizer has to see every allocation, and with it libdwarf is static. */
-#if defined(__SANITIZE_ADDRESS__)
-#define DEEPBIND 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define DEEPBIND 0
-#endif
-#endif
-#ifndef DEEPBIND
-#define DEEPBIND RTLD_DEEPBIND
-#endif
-
 static int find_elf(Dwfl_Module *mod, void **userdata, const char *name,
 		    Dwarf_Addr base, char **file_name, Elf **elf);
 
 static Dwfl_Callbacks module_callbacks = { .find_elf = find_elf };
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+static void *open_libdw(void)
+{
+	int flags = RTLD_NOW | RTLD_LOCAL;
+
+#ifdef SANITIZED
+	/* They refuse RTLD_DEEPBIND. */
+	if (dlsym(RTLD_DEFAULT, "dwarf_formstring")) {
+		snprintf(dw.problem, sizeof(dw.problem),
+			 "a build with sanitizers cannot have it next to libdwarf");
+		return NULL;
+	}
+#else
+	flags |= RTLD_DEEPBIND;
+#endif
+	return dlopen("libdw.so.1", flags);
+}
+
 static void load_libdw(void)
 {
-	void *lib = dlopen("libdw.so.1", RTLD_NOW | RTLD_LOCAL | DEEPBIND);
+	void *lib = open_libdw();
 	const char *why;
 
 	if (!lib)
@@ -101,7 +113,9 @@ static void load_libdw(void)
 	return;
 fail:
 	why = dlerror();
-	snprintf(dw.problem, sizeof(dw.problem), "%s", why ? why : "libdw.so.1");
+	if (!*dw.problem)
+		snprintf(dw.problem, sizeof(dw.problem), "%s",
+			 why ? why : "libdw.so.1");
 	if (lib)
 		dlclose(lib);
 }

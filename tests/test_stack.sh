@@ -6,6 +6,16 @@
 
 nested=$TRACEES/nested
 
+# Each test's setUp: libdw and libdwarf do not go together in a sanitized build.
+setUp()
+{
+	[ "${sanitized:-}" ] || {
+		sanitized=no
+		ptruss -k true 2>&1 | grep -q 'build with sanitizers' && sanitized=yes
+	}
+	[ $sanitized = no ] || skip "a build with sanitizers has no stacks"
+}
+
 # functions FILE: the functions of its frames, those of libc left out, on a line
 functions()
 {
