@@ -413,6 +413,8 @@ struct ctl_frame {
 	uint64_t offset;    /* from the symbol                               */
 	const char *file;   /* source file, or NULL                          */
 	unsigned line;
+	bool inlined; /* into the next frame's function, at the same address:
+			 the symbol is a name, there is no offset            */
 };
 #define CTL_STACK_CUT 1    /* there are more: outside what was copied, or more
 			      than CTL_STACK_FRAMES                          */

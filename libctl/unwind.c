@@ -26,6 +26,7 @@
  * RTLD_DEEPBIND and RTLD_LOCAL neither gets to see the other's.
  */
 #include <dlfcn.h>
+#include <dwarf.h>
 #include <elfutils/libdwfl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -54,8 +55,20 @@
 	F(dwfl_frame_pc)                \
 	F(dwfl_addrmodule)              \
 	F(dwfl_module_addrinfo)         \
-	F(dwfl_module_getsrc)           \
-	F(dwfl_lineinfo)                \
+	F(dwfl_module_addrdie)          \
+	F(dwfl_module_nextcu)           \
+	F(dwarf_haspc)                  \
+	F(dwarf_getsrc_die)             \
+	F(dwarf_linesrc)                \
+	F(dwarf_lineno)                 \
+	F(dwarf_getscopes)              \
+	F(dwarf_getscopes_die)          \
+	F(dwarf_tag)                    \
+	F(dwarf_diename)                \
+	F(dwarf_attr)                   \
+	F(dwarf_formudata)              \
+	F(dwarf_getsrcfiles)            \
+	F(dwarf_filesrc)                \
 	F(dwfl_standard_find_debuginfo) \
 	F(dwfl_errmsg)
 
@@ -131,13 +144,21 @@ struct origin {
 	struct timespec changed;
 };
 
+/* A function and where in it; names are in the arena. */
+struct place {
+	const char *symbol, *file;
+	unsigned line;
+};
+
+#define MAX_INLINED 6
+
 /* An address in a file. */
 struct known {
 	const struct origin *origin; /* NULL: nothing */
 	uint64_t linked, offset;
 	bool activation;
-	unsigned line;
-	const char *symbol, *file; /* in the arena */
+	unsigned n; /* places before the last that were inlined */
+	struct place place[MAX_INLINED + 1]; /* inner to outer */
 };
 #define CACHE_SIZE 8192U /* a power of two */
 
@@ -831,32 +852,105 @@ static const char *keep(struct ctl_unwinder *u, const char *name, size_t len)
 	return *slot;
 }
 
+static const char *keep_text(struct ctl_unwinder *u, const char *text)
+{
+	return text ? keep(u, text, strlen(text)) : NULL;
+}
+
+/* The unit that an address is compiled in.  Not every compiler writes a table
+ * of them. */
+static Dwarf_Die *unit_of(Dwfl_Module *mod, uint64_t at, Dwarf_Addr *bias)
+{
+	Dwarf_Die *unit = dw.dwfl_module_addrdie(mod, at, bias);
+
+	if (unit)
+		return unit;
+	while ((unit = dw.dwfl_module_nextcu(mod, unit, bias)))
+		if (dw.dwarf_haspc(unit, at - *bias) == 1)
+			break;
+	return unit;
+}
+
+static bool number_of(Dwarf_Die *die, unsigned name, Dwarf_Word *value)
+{
+	Dwarf_Attribute attr;
+
+	return dw.dwarf_attr(die, name, &attr) &&
+	       dw.dwarf_formudata(&attr, value) == 0;
+}
+
+/* Where a function was inlined. */
+static void call_site(struct ctl_unwinder *u, Dwarf_Die *unit, Dwarf_Die *die,
+		      struct place *p)
+{
+	Dwarf_Word file, line;
+	Dwarf_Files *files;
+	size_t n;
+
+	if (number_of(die, DW_AT_call_line, &line))
+		p->line = line;
+	if (number_of(die, DW_AT_call_file, &file) &&
+	    dw.dwarf_getsrcfiles(unit, &files, &n) == 0 && file < n)
+		p->file = keep_text(u, dw.dwarf_filesrc(files, file, NULL,
+							NULL));
+}
+
+/* The functions that were inlined where at is; place[0] has file and line. */
+static void inlined(struct ctl_unwinder *u, Dwarf_Die *unit, uint64_t at,
+		    struct known *k)
+{
+	Dwarf_Die *scopes = NULL, *dies = NULL;
+	struct place *p = k->place;
+	int n = dw.dwarf_getscopes(unit, at, &scopes), tag;
+
+	if (n > 0)
+		n = dw.dwarf_getscopes_die(&scopes[0], &dies);
+	for (int i = 0; i < n && k->n < MAX_INLINED; i++) {
+		tag = dw.dwarf_tag(&dies[i]);
+		if (tag == DW_TAG_subprogram)
+			break;
+		if (tag != DW_TAG_inlined_subroutine)
+			continue;
+		p->symbol = keep_text(u, dw.dwarf_diename(&dies[i]));
+		if (!p->symbol)
+			break;
+		k->n++;
+		call_site(u, unit, &dies[i], ++p);
+	}
+	free(dies);
+	free(scopes);
+}
+
 /* Ask libdw, which may have to read debug information. */
 static void look_up(struct ctl_unwinder *u, Dwfl_Module *mod, uint64_t at,
 		    struct known *k)
 {
-	const char *name, *file;
+	Dwarf_Addr bias = 0;
+	const char *name;
 	GElf_Off offset = 0;
-	Dwfl_Line *line;
+	Dwarf_Line *line;
+	Dwarf_Die *unit;
 	int number = 0;
 	GElf_Sym sym;
-	size_t len;
 
+	unit = unit_of(mod, at, &bias);
+	line = unit ? dw.dwarf_getsrc_die(unit, at - bias) : NULL;
+	if (line) {
+		k->place[0].file =
+			keep_text(u, dw.dwarf_linesrc(line, NULL, NULL));
+		if (dw.dwarf_lineno(line, &number) == 0 && number > 0)
+			k->place[0].line = number;
+	}
+	if (unit)
+		inlined(u, unit, at - bias, k);
 	name = dw.dwfl_module_addrinfo(mod, at, &offset, &sym, NULL, NULL,
 				       NULL);
-	if (name) {
-		/* "fclose@@GLIBC_2.2.5" is fclose. */
-		len = *name ? 1 + strcspn(name + 1, "@") : 0;
-		k->symbol = keep(u, name, len);
-		k->offset = offset;
-	}
-	line = dw.dwfl_module_getsrc(mod, at);
-	file = line ? dw.dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) :
-		      NULL;
-	if (file) {
-		k->file = keep(u, file, strlen(file));
-		k->line = number > 0 ? number : 0;
-	}
+	if (!name)
+		return;
+	/* "fclose@@GLIBC_2.2.5" is fclose. */
+	k->place[k->n].symbol =
+		keep(u, name, *name ? 1 + strcspn(name + 1, "@") : 0);
+	k->offset = offset;
 }
 
 static const struct known *known_of(struct ctl_unwinder *u,
@@ -878,26 +972,37 @@ static const struct known *known_of(struct ctl_unwinder *u,
 	return k;
 }
 
-static struct ctl_frame describe(struct image *im, uint64_t pc, bool activation)
+/* Fill f, which has room for so many; returns how many it is. */
+static unsigned describe(struct image *im, uint64_t pc, bool activation,
+			 struct ctl_frame *f, unsigned room)
 {
-	struct ctl_frame f = { .address = pc };
-	const struct known *k;
+	struct ctl_frame base = { .address = pc };
+	const struct known *k = NULL;
 	const struct range *r;
+	unsigned i, n;
 
 	r = im ? range_of(im, inside(pc, activation)) : NULL;
-	if (!r || !*r->path)
-		return f;
-	f.object = r->path;
-	f.linked = pc - r->start + r->offset;
-	if (!r->object || !r->object->module)
-		return f;
-	k = known_of(im->u, r->object, pc, activation);
-	f.linked = k->linked;
-	f.symbol = k->symbol;
-	f.offset = k->symbol ? k->offset : 0;
-	f.file = k->file;
-	f.line = k->line;
-	return f;
+	if (r && *r->path) {
+		base.object = r->path;
+		base.linked = pc - r->start + r->offset;
+		if (r->object && r->object->module) {
+			k = known_of(im->u, r->object, pc, activation);
+			base.linked = k->linked;
+		}
+	}
+	n = k ? k->n + 1 : 1;
+	for (i = 0; i < n && i < room; i++) {
+		f[i] = base;
+		if (!k)
+			continue;
+		f[i].symbol = k->place[i].symbol;
+		f[i].file = k->place[i].file;
+		f[i].line = k->place[i].line;
+		f[i].inlined = i < k->n;
+		if (!f[i].inlined && f[i].symbol)
+			f[i].offset = k->offset;
+	}
+	return i;
 }
 
 /* Is there an address in nothing that we know? */
@@ -936,8 +1041,8 @@ static int unwind(struct ctl_unwinder *u, const struct ctl_rec *rec,
 		  struct walk *w, struct ctl_stack *st)
 {
 	struct task *t = task_get(u, rec->pid);
+	unsigned flags, i, n = 0;
 	struct image *im;
-	unsigned flags;
 
 	if (!t)
 		return ctl_failno(-ENOMEM);
@@ -953,13 +1058,16 @@ static int unwind(struct ctl_unwinder *u, const struct ctl_rec *rec,
 		im = t->image;
 		flags = walk_stack(im, rec->pid, w);
 	}
-	for (unsigned i = 0; i < w->n; i++)
-		u->frame[i] = describe(im, w->v[i].pc, w->v[i].activation);
+	for (i = 0; i < w->n && n < CTL_STACK_FRAMES; i++)
+		n += describe(im, w->v[i].pc, w->v[i].activation, u->frame + n,
+			      CTL_STACK_FRAMES - n);
+	if (i < w->n)
+		flags = CTL_STACK_CUT;
 	/* Not every _start says in its unwind table that it has no caller. */
-	if (flags == CTL_STACK_BROKEN && u->frame[w->n - 1].symbol &&
-	    !strcmp(u->frame[w->n - 1].symbol, "_start"))
+	if (flags == CTL_STACK_BROKEN && u->frame[n - 1].symbol &&
+	    !strcmp(u->frame[n - 1].symbol, "_start"))
 		flags = 0;
-	*st = (struct ctl_stack){ w->n, flags, u->frame };
+	*st = (struct ctl_stack){ n, flags, u->frame };
 	return 1;
 }
 

@@ -55,6 +55,21 @@ testSourceLines()
 	assertTrue "line $got, it is $want" "[ $((want - got)) -ge -1 -a $((want - got)) -le 1 ]"
 }
 
+testInlinedFunctions()
+{
+	ok ptruss -k -t getppid -o "$tmp/o" "$nested" inline
+	if ! grep -q 'nested`inner.*(' "$tmp/o"; then
+		skip "the test program has no debug information"
+		return 0
+	fi
+	assertEquals "inner middle outer within around inlining do_mode main _start" \
+		"$(functions "$tmp/o")"
+	assertEquals "marked" 2 "$(grep -c 'nested`[a-z]* \[inlined\] (nested.c:[0-9]*)$' "$tmp/o")"
+	ok ptruss -j -k -t getppid -o "$tmp/o" "$nested" inline
+	assertEquals "json" "within around" "$(jq -r 'select(.name == "getppid") |
+		.stack[] | select(.inlined) | .symbol' "$tmp/o" | tr '\n' ' ' | sed 's/ $//')"
+}
+
 testCodeOfNoFile()
 {
 	ok ptruss -k -t getppid -o "$tmp/o" "$nested" jit
@@ -312,7 +327,7 @@ testAgainstGdb()
 {
 	needs_command gdb || return 0
 	[ "$CTL_BACKEND" = keeper ] || { skip "once is enough"; return 0; }
-	for mode in plain signal thread deep; do
+	for mode in plain signal thread inline deep; do
 		HOME=$tmp gdb -nx -q -batch -ex 'handle SIGUSR1 nostop noprint' \
 			-ex 'catch syscall getppid' -ex run -ex bt \
 			--args "$nested" "$mode" >"$tmp/gdb" 2>"$tmp/gdb.err"

@@ -31,7 +31,10 @@ void cmd_frame_text(const struct ctl_frame *f, char *buf, size_t size)
 	if (f->file)
 		snprintf(source, sizeof(source), " (%s:%u)",
 			 last_part(f->file), f->line);
-	if (!f->object)
+	if (f->inlined)
+		snprintf(buf, size, "%s`%s [inlined]%s", object, f->symbol,
+			 source);
+	else if (!f->object)
 		snprintf(buf, size, "0x%" PRIx64, f->address);
 	else if (f->symbol)
 		snprintf(buf, size, "%s`%s+0x%" PRIx64 "%s", object, f->symbol,
@@ -80,8 +83,10 @@ static struct json_object *json_frame(const struct ctl_frame *f)
 	}
 	if (f->symbol) {
 		add_text(o, "symbol", f->symbol);
-		json_object_object_add(o, "offset",
-				       json_object_new_uint64(f->offset));
+		json_object_object_add(
+			o, f->inlined ? "inlined" : "offset",
+			f->inlined ? json_object_new_boolean(true) :
+				     json_object_new_uint64(f->offset));
 	}
 	if (f->file) {
 		add_text(o, "file", f->file);

@@ -141,6 +141,8 @@ void stack_strace(struct buf *b, const struct ctl_stack *st)
 	for (unsigned i = 0; st && i < st->n; i++) {
 		const struct ctl_frame *f = &st->frame[i];
 
+		if (f->inlined)
+			continue; /* strace does not know them */
 		buf_put(b, " > ", 3);
 		if (f->object) {
 			escaped(b, f->object);

@@ -9,6 +9,7 @@
  *   signal    the same from a signal handler that interrupted loiter()
  *   probe     nested:hit, a USDT probe, from the same depth
  *   deep      the same behind 100 frames of recursion
+ *   inline    from around() > within(), both inlined into inlining()
  *   jit       from code that no file has, called by jit()
  *   wild      with a stack pointer that leads nowhere
  *   circle    with a frame pointer that points to itself, in no file's code
@@ -79,6 +80,24 @@ static FRAME void loiter(void)
 {
 	raise(SIGUSR1);
 	caught++;
+	HERE;
+}
+
+static inline __attribute__((always_inline)) void within(void)
+{
+	outer();
+	HERE;
+}
+
+static inline __attribute__((always_inline)) void around(void)
+{
+	within();
+	HERE;
+}
+
+static FRAME void inlining(void)
+{
+	around();
 	HERE;
 }
 
@@ -169,6 +188,8 @@ static FRAME void do_mode(const char *mode)
 		probing = 0;
 	} else if (!strcmp(mode, "deep")) {
 		recurse(100);
+	} else if (!strcmp(mode, "inline")) {
+		inlining();
 	} else if (!strcmp(mode, "jit")) {
 		jit();
 	} else if (!strcmp(mode, "circle")) {
