@@ -251,12 +251,14 @@ static void call_begin(const struct hit *h, const struct site *s)
 }
 
 /*
- * Is the call that returns now one whose beginning was reported?  It is the
- * outermost below the stack pointer; what lies further in was left by longjmp.
+ * Is the call that returns now one whose beginning was reported?  The return
+ * took its address off the stack, and in 32-bit code sometimes arguments.  Calls
+ * that lie further in were left by longjmp.
  */
 static bool call_end(struct ctl_lwp *lwp, const struct site *s,
-		     unsigned long sp)
+		     const struct pt_regs *regs)
 {
+	unsigned long sp = regs->sp, most = regs->cs == __USER32_CS ? 68 : 8;
 	struct call *c, *tmp;
 	bool found = false;
 
@@ -264,8 +266,8 @@ static bool call_end(struct ctl_lwp *lwp, const struct site *s,
 		if (c->id == s->part->op->id && c->address == s->s->address &&
 		    c->sp < sp) {
 			list_del(&c->link);
+			found |= sp - c->sp <= most;
 			kfree(c);
-			found = true;
 		}
 	return found;
 }
@@ -418,7 +420,7 @@ static int on_return(struct uprobe_consumer *uc, unsigned long func,
 	lwp = get_current_lwp(s->part->home);
 	if (!lwp)
 		return 0;
-	if (call_end(lwp, s, regs->sp) && active(s))
+	if (call_end(lwp, s, regs) && active(s))
 		emit_return(lwp, s, regs->ax);
 	if (atomic_read(&lwp->npending))
 		kick(lwp);

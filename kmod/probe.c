@@ -430,7 +430,7 @@ static int uprobe_error(int err)
 }
 
 static int uprobe_insert(struct site *s, struct mm_struct *mm,
-			 struct file *counter, loff_t ref)
+			 struct file *counter, loff_t ref, bool returns)
 {
 	int err;
 
@@ -438,8 +438,7 @@ static int uprobe_insert(struct site *s, struct mm_struct *mm,
 	if (err)
 		return err;
 	s->up.inode = file_inode(s->file);
-	ctl_probe_consumer(&s->up, s->s->kind == CTL_SITE_FUNC &&
-				   (s->part->probe->flags & CTL_PROBE_RETURN));
+	ctl_probe_consumer(&s->up, returns);
 	err = -EINVAL;
 	if (counter && file_inode(counter) == s->up.inode) {
 		err = ctl_uprobe_register(&s->up, ref);
@@ -454,6 +453,8 @@ static int uprobe_insert(struct site *s, struct mm_struct *mm,
 static int site_insert(struct site *s, struct mm_struct *mm,
 		       struct file *counter, loff_t ref, bool copied)
 {
+	bool returns = s->s->kind == CTL_SITE_FUNC &&
+		       (s->part->probe->flags & CTL_PROBE_RETURN);
 	int err = -EOPNOTSUPP;
 
 	/*
@@ -461,8 +462,9 @@ static int site_insert(struct site *s, struct mm_struct *mm,
 	 * whatever breakpoint it finds.
 	 */
 	if (!s->trap && !ctl_trap_at(mm, s->s->address))
-		err = uprobe_insert(s, mm, counter, ref);
-	if (err == -EOPNOTSUPP && s->len) {
+		err = uprobe_insert(s, mm, counter, ref, returns);
+	/* (Only uprobes can tell of returns.) */
+	if (err == -EOPNOTSUPP && s->len && !returns) {
 		err = ctl_trap_get(mm, s->s->address, s->old, s->len,
 				   s->clears_rax, copied);
 		s->trap = !err;

@@ -3,6 +3,8 @@
  * probes.c - probes, by the module's protocol: those that no command asks for
  * yet (functions, returns, stacks), and what has to be as it was afterwards.
  */
+#include <setjmp.h>
+
 #include "module.h"
 
 /* -- the operand ---------------------------------------------------------- */
@@ -104,11 +106,24 @@ static int __attribute__((noinline)) factorial(int n)
 	return n < 2 ? 1 : n * factorial(n - 1);
 }
 
+/* hop(3) calls hop(2), which leaves by longjmp; hop(3) returns. */
+static jmp_buf home;
+static int __attribute__((noinline)) hop(int n)
+{
+	__asm__ volatile("");
+	if (n == 2)
+		longjmp(home, 1);
+	if (!setjmp(home))
+		hop(2);
+	return n;
+}
+
 static void passing(void)
 {
 	for (long i = 0;; i++) {
 		sh->result = passed(i, i & 1 ? "odd" : "even", i / 2.0);
 		sh->a = factorial(5);
+		hop(3);
 		sh->count++;
 		nap(0.001);
 	}
@@ -243,6 +258,20 @@ static void test_functions(void)
 		r = hit(fd, 7);
 	}
 	CHECK(returns >= 28);
+	/* What was left by longjmp has no return; nor has what was not told. */
+	static const struct ctl_pred even_ones[] = {
+		{ CTL_PRED_ARG, 0, 0 }, { CTL_PRED_CONST, 0, 2 },
+		{ CTL_PRED_EQ, 0, 0 },
+	};
+	probe(8, CTL_PROBE_RETURN | CTL_PROBE_HANDLE);
+	site((void *)hop, CTL_SITE_FUNC, 1, &rdi);
+	add(even_ones, sizeof(even_ones));
+	op.p.npred = 3;
+	CHECK(enable(fd) == 0);
+	for (i = 0; i < 10; i++) {
+		r = hit(fd, 8);
+		CHECK(r && !r->h.flags && *(uint64_t *)(r + 1) == 2);
+	}
 	/* A call that began before the probe went returns as ever. */
 	CHECK(msg1(fd, PCUNPROBE, 7) == 0);
 	CHECK(grows());
