@@ -103,13 +103,14 @@ int ctl_reopen(struct ctl *h);
 /*
  * Start argv[0] (looked up in PATH) and open it, stopped before the first user
  * instruction of the new image.  The child is the caller's: wait for it.
+ * PR_RLC is set: if the caller dies the child runs.
  * Errors: those of execvp(3), with the child reaped, and of ctl_open().
  * Since: 0.1
  */
 int ctl_spawn(struct ctl **h, char *const argv[]);
 /*
- * The same for a program that shall outlive the caller: its parent will be
- * init (or a subreaper), not the caller.  Since: 0.1
+ * The same, without PR_RLC, for a program that shall outlive the caller: its
+ * parent will be init (or a subreaper), not the caller.  Since: 0.1
  */
 int ctl_spawn_detached(struct ctl **h, char *const argv[]);
 /*

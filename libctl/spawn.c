@@ -117,8 +117,11 @@ static _Noreturn void child(char *const argv[], int go, int report,
 	_exit(127);
 }
 
-/* Run until execve has succeeded. */
-static int reach_exec(struct ctl *h, int go)
+/*
+ * Run until execve has succeeded.  rlc: PR_RLC stays set, so that at no moment
+ * the caller's death leaves a program that is stopped for nobody.
+ */
+static int reach_exec(struct ctl *h, int go, bool rlc)
 {
 	static const struct ctl_sysset none;
 	struct ctl_sysset execs = { { 0 }, { 0 } };
@@ -154,7 +157,7 @@ static int reach_exec(struct ctl *h, int go)
 	}
 	if (r == 0)
 		r = ctl_trace_sysexit(h, &none);
-	if (r == 0)
+	if (r == 0 && !rlc)
 		r = ctl_mode_unset(h, PR_RLC);
 	return r;
 }
@@ -213,7 +216,7 @@ static int spawn(struct ctl **hp, char *const argv[], bool detached,
 	}
 	r = ctl_open_new(&h, pid, 0, CTL_OPEN_WAIT, tied);
 	if (r == 0)
-		r = reach_exec(h, go[1]);
+		r = reach_exec(h, go[1], !detached && !tied);
 	close(go[1]); /* a child that still waits for us goes now */
 	go[1] = -1;
 	if (r < 0) {

@@ -314,7 +314,8 @@ static bool read_entry(pid_t pid, uint64_t *entry)
 /*
  * At its first instruction the program's libraries are not there yet; at its
  * entry point the dynamic linker has mapped them and no code of theirs, but
- * for constructors, has run.  Run to there, killed along if this command is.
+ * for constructors, has run.  Run to there, killed along if this command is:
+ * there is a breakpoint.  Afterwards PR_RLC is what remains, from ctl_spawn().
  */
 static int run_to_entry(struct ctl *h, const char *name)
 {
