@@ -754,6 +754,7 @@ static int inherit(struct proc *parent, struct proc *p)
 {
 	struct probe *old, *q;
 	struct part *part;
+	struct bp *b;
 	int r = 0;
 
 	p->probes = table_new(p);
@@ -763,6 +764,9 @@ static int inherit(struct proc *parent, struct proc *p)
 	if (r < 0)
 		return r;
 	list_for_each(old, &parent->probes->list, link) {
+		/* Its owner looks at the parent: nobody would run the child. */
+		if (old->owner && old->flags & CTL_PROBE_STOP)
+			continue;
 		part = list_entry(old->parts.next, struct part, link);
 		q = probe_new(p->probes, old->owner, part->op);
 		if (!q)
@@ -773,6 +777,11 @@ static int inherit(struct proc *parent, struct proc *p)
 				return r;
 		}
 	}
+	/* What was not taken over. */
+	for (unsigned i = 0; i < BUCKETS; i++)
+		list_for_each(b, &parent->probes->bps[i], hash)
+			if (b->in && !bp_find(p->probes, b->addr))
+				proc_write(p, b->addr, &b->old, 1);
 	return 0;
 }
 
