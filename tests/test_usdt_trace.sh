@@ -243,6 +243,90 @@ testObjectsOpenedLater()
 	[ "$(counts later:constructed)" = 2 ] || fail "constructors"
 }
 
+hits_of()
+{
+	pusdt status -j "$pid" "$1" | jq -s 'map(.hits) | add // 0'
+}
+
+# The same when no command is there any more.
+testEnableCoversObjectsOpenedLater()
+{
+	make_later || return 0
+	spawn /usr/bin/python3 -c '
+import ctypes, signal, sys, time
+signal.signal(signal.SIGUSR1, lambda *a: None)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+print("ready", flush=True)
+for i in (1, 2):
+    signal.sigwait([signal.SIGUSR1])
+    lib = ctypes.CDLL(sys.argv[i])
+    for n in range(25): getattr(lib, "pass")(n)
+    print("passed", i, flush=True)
+time.sleep(600)' "$tmp/later.so" "$tmp/later2.so"
+	wait_until grep -q ready "$out"
+	cp "$tmp/later.so" "$tmp/later2.so"
+	ok pusdt enable "$pid" python:line 'later:*'
+	kill -USR1 "$pid"
+	wait_until grep -q 'passed 1' "$out"
+	assertEquals 25 "$(hits_of later:pass)"
+	assertEquals 1 "$(hits_of later:constructed)"
+	# Killed, it does no harm; what is enabled stays, what is mapped from
+	# now on is not covered.
+	watcher=$(pusdt status "$pid" |
+		sed -n 's/.*pusdt:later  \([0-9]*\).*/\1/p')
+	kill -9 "$watcher"
+	assert_soon gone "$watcher"
+	kill -USR1 "$pid"
+	wait_until grep -q 'passed 2' "$out"
+	assertEquals 25 "$(hits_of later:pass)"
+	is_enabled "$pid" 3 || fail "stays enabled"
+	ok pusdt disable "$pid"
+	assert_clean "$pid"
+	assert_untouched "$pid"
+}
+
+testWatcherEndsWithWhatIsEnabled()
+{
+	target probed 1 0
+	ok pusdt enable "$pid" test:hit test:wide
+	watcher=$(pusdt status "$pid" |
+		sed -n 's/.*pusdt:later  \([0-9]*\).*/\1/p')
+	[ "$watcher" ] || fail "$(pusdt status "$pid")"
+	ok pusdt disable "$pid" test:hit
+	gone "$watcher" && fail "one is left"
+	ok pusdt disable "$pid" test:wide
+	gone "$watcher" || fail "none is left"
+	assert_untouched "$pid"
+	ok pusdt enable "$pid" test:hit
+	watcher=$(pusdt status "$pid" |
+		sed -n 's/.*pusdt:later  \([0-9]*\).*/\1/p')
+	kill -9 "$pid"
+	reap "$pid"
+	assert_soon gone "$watcher"
+}
+
+# A child that is followed maps something: nobody stops it for that.
+testFollowedChildMapsObjects()
+{
+	make_later || return 0
+	spawn /usr/bin/python3 -c '
+import ctypes, os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+print("ready", flush=True)
+signal.sigwait([signal.SIGUSR1])
+pid = os.fork()
+if not pid: ctypes.CDLL(sys.argv[1]); os._exit(7)
+print("child", os.waitpid(pid, 0)[1], flush=True)' "$tmp/later.so"
+	wait_until grep -q ready "$out"
+	pusdt count -f "$pid" python:line >"$tmp/stdout" 2>"$tmp/stderr" &
+	counter=$!
+	wait_until is_enabled "$pid" 2
+	kill -USR1 "$pid"
+	wait_until gone "$pid" || fail "the child hangs"
+	wait $counter
+	grep -q 'child 1792' "$out" || fail "$(cat "$out")"
+}
+
 testForkedChildrenAreLeftClean()
 {
 	count_all -- 1 60 0 fork

@@ -109,6 +109,9 @@ int pusdt_enable(int argc, char **argv)
 		cmd_fail(r, "follow", "children");
 	else
 		r = pusdt_enable_all(&s, &opt.specs, &o);
+	/* Of --once the first hit is the end: nothing to wait for. */
+	if (r == 0 && !(opt.flags & CTL_PROBE_ONCE))
+		pusdt_stay(opt.pid, &opt.specs, &o);
 	code = r < 0 ? CMD_NONE : s.failed ? CMD_SOME : CMD_OK;
 	pusdt_close(&s);
 	pusdt_specs_free(&opt.specs);
@@ -210,7 +213,11 @@ int pusdt_disable(int argc, char **argv)
 		if (r < 0) {
 			cmd_fail(r, "control", text);
 		} else {
+			if (!opt.specs.n)
+				pusdt_leave(h);
 			r = disable_matching(h, &opt.specs, &matched);
+			if (r == 0 && !pusdt_any_left(h))
+				pusdt_leave(h);
 			ctl_close(h);
 		}
 	}

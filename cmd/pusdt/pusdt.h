@@ -77,6 +77,15 @@ int pusdt_enable_all(struct pusdt_session *s, const struct pusdt_specs *specs,
 /* From now on pusdt_read() does the same in objects that are mapped later. */
 void pusdt_watch_loader(struct pusdt_session *s, const struct pusdt_specs *specs,
 			const struct ctl_probe_options *o);
+/* It stopped: if the dynamic linker did something, look and run.  0 or -errno. */
+int pusdt_look_at_stop(struct pusdt_session *s);
+/* later.c: leave a process that does this after we are over.  0 or -errno. */
+int pusdt_stay(pid_t pid, const struct pusdt_specs *specs,
+	       const struct ctl_probe_options *o);
+/* End those of h's process; the label of their probe begins with PUSDT_LATER. */
+void pusdt_leave(struct ctl *h);
+bool pusdt_any_left(struct ctl *h); /* of what no handle owns */
+#define PUSDT_LATER "pusdt"
 /* What is enabled already and belongs to no handle. */
 int pusdt_take_enabled(struct pusdt_session *s);
 int pusdt_start_ring(struct pusdt_session *s, bool drop);

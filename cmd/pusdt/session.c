@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pusdt.h"
 
@@ -170,6 +171,24 @@ int pusdt_enable_all(struct pusdt_session *s, const struct pusdt_specs *specs,
 
 /* ----------------------------------------------------------- later objects -- */
 
+/* Labelled, so that others see whose it is: "pusdt", "later", our PID. */
+static int enable_loader(struct ctl *h, uint64_t addr, uint32_t id)
+{
+	struct {
+		struct ctl_probe p;
+		struct ctl_probe_site site;
+		char label[32];
+	} op = {
+		.p = { .size = sizeof(op), .id = id, .nsites = 1,
+		       .flags = CTL_PROBE_HANDLE | CTL_PROBE_STOP },
+		.site = { .address = addr },
+	};
+
+	op.p.label_len = snprintf(op.label, sizeof(op.label), "%s%clater%c%d",
+				  PUSDT_LATER, 0, 0, getpid()) + 1;
+	return ctl_probe_enable_raw(h, &op.p);
+}
+
 void pusdt_watch_loader(struct pusdt_session *s, const struct pusdt_specs *specs,
 			const struct ctl_probe_options *o)
 {
@@ -188,8 +207,7 @@ void pusdt_watch_loader(struct pusdt_session *s, const struct pusdt_specs *specs
 	id = highest(have, n);
 	free(have);
 	do
-		r = ctl_probe_enable_address(
-			s->h, addr, ++id, CTL_PROBE_HANDLE | CTL_PROBE_STOP);
+		r = enable_loader(s->h, addr, ++id);
 	while (r == -EEXIST);
 	if (r < 0)
 		cmd_complain("objects that are mapped later are not seen: %s",
@@ -280,7 +298,7 @@ static int enable_new(struct pusdt_session *s)
 }
 
 /* It stopped: because the dynamic linker did something? */
-static int look_at_stop(struct pusdt_session *s)
+int pusdt_look_at_stop(struct pusdt_session *s)
 {
 	struct ctl_status st = { .size = sizeof(st) };
 	int r;
@@ -442,7 +460,7 @@ enum pusdt_end pusdt_read(struct pusdt_session *s, pusdt_record_fn *fn,
 					     "the process executed a set-id or unreadable file");
 			return PUSDT_ERROR;
 		}
-		if ((bits & CTL_POLL_STOPPED) && look_at_stop(s) < 0)
+		if ((bits & CTL_POLL_STOPPED) && pusdt_look_at_stop(s) < 0)
 			return PUSDT_ERROR;
 		if (caught)
 			return PUSDT_SIGNAL;
