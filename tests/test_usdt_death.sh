@@ -195,10 +195,13 @@ testKeeperKilled()
 		kill -9 $victim 2>/dev/null
 		wait $victim 2>/dev/null
 		wait_until same_or_gone "$pid"
+		# One that is dying has no memory to look at.
+		[ -s "$tmp/now" ] || wait_until gone "$pid"
 		if gone "$pid"; then
 			lost=$((lost + 1))
 		elif ! same_picture "$pid"; then
-			fail "round $i: something is left"
+			fail "round $i: something is left: $(cmp -l \
+				"$tmp/before" "$tmp/now" | head -n 3)"
 			return
 		else
 			assert_untouched "$pid"
