@@ -65,6 +65,24 @@ if command -v strace >/dev/null; then
 	soon grows "$tmp/out"
 	kill -9 $pid
 	wait $pid 2>/dev/null
+	# probed meanwhile: a uprobe, and a breakpoint of the module's
+	"$CTL_BUILD/tests/tracees/probed" 1 0 1000 >"$tmp/out" &
+	pid=$!
+	strace -f -qq -o "$tmp/strace3" -p $pid &
+	tracer=$!
+	soon traced_by $pid
+	for probe in test:hit test:ten; do
+		timeout 60 pusdt trace -n 3 $pid $probe >"$tmp/hits" ||
+			complain "pusdt of a straced process"
+		[ "$(lines "$tmp/hits")" = 3 ] ||
+			complain "$probe of a straced process: $(cat "$tmp/hits")"
+	done
+	soon grows "$tmp/strace3"
+	grep -q SIGTRAP "$tmp/strace3" && complain "strace saw a breakpoint"
+	kill -INT $tracer
+	wait $tracer
+	kill -9 $pid
+	wait $pid 2>/dev/null
 else
 	echo "SKIP: no strace"
 fi
