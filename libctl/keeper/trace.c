@@ -939,35 +939,35 @@ bool proc_may_control(struct proc *p, uid_t uid)
 	return stat(path, &st) == 0 && st.st_uid == uid;
 }
 
-/* AT_SECURE, or not dumpable: a set-id or an unreadable file. */
+/*
+ * AT_SECURE, or not dumpable: a set-id or an unreadable file.  The directory's
+ * owner is the effective user; the files in it are root's when it is not
+ * dumpable.
+ */
 static bool exec_was_secure(struct proc *p)
 {
-	struct ctl_procinfo pi;
-	uint64_t aux[2];
+	uint64_t aux[128];
 	char path[64];
-	struct stat st;
-	bool secure = true;
+	struct stat dir, file;
+	ssize_t n;
 	int fd;
 
+	snprintf(path, sizeof(path), "/proc/%d", p->pid);
+	if (stat(path, &dir) < 0)
+		return true;
 	snprintf(path, sizeof(path), OWNED, p->pid);
-	if (ctl_proc_info(p->pid, 0, &pi) < 0 || stat(path, &st) < 0 ||
-	    st.st_uid != pi.uid[1])
+	if (stat(path, &file) < 0 || file.st_uid != dir.st_uid)
 		return true;
 	snprintf(path, sizeof(path), "/proc/%d/auxv", p->pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return true;
-	while (read(fd, aux, sizeof(aux)) == sizeof(aux)) {
-		secure = false; /* readable, at least */
-		if (aux[0] == AT_SECURE) {
-			secure = aux[1] != 0;
-			break;
-		}
-		if (aux[0] == AT_NULL)
-			break;
-	}
+	n = read(fd, aux, sizeof(aux));
 	close(fd);
-	return secure;
+	for (ssize_t i = 0; i + 2 <= n / 8; i += 2)
+		if (aux[i] == AT_SECURE)
+			return aux[i + 1] != 0;
+	return n <= 0; /* readable, at least */
 }
 
 static void on_exec(struct lwp *l)
