@@ -763,8 +763,12 @@ void client_accept(int listen_fd)
 	int fd;
 
 	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0)
+	if (fd < 0) {
+		/* It will be tried again, and again. */
+		if (errno == EMFILE || errno == ENFILE)
+			usleep(1000);
 		return;
+	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 ||
 	    (cred.uid != 0 && cred.uid != geteuid())) {
 		close(fd);

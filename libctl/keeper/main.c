@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -363,6 +364,17 @@ static int set_up(void)
 	return err ? ctl_failno(-err) : 0;
 }
 
+/* Two descriptors a followed process, and those of the handles. */
+static void raise_limit(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+		l.rlim_cur = l.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &l);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long long start;
@@ -387,6 +399,7 @@ int main(int argc, char **argv)
 
 	/* It has secrets of its tracees: neither core nor peeking. */
 	prctl(PR_SET_DUMPABLE, 0);
+	raise_limit();
 	err = trace_attach(pid, start);
 	if (!err)
 		err = start_listening();
