@@ -90,6 +90,8 @@ print("ready", flush=True)
 for n in itertools.count():
     list(map(work, [n]))
     time.sleep(0.002)'
+	ok pstop "$pid"
+	assert_stopped "$pid"
 	ok pusdt list "$pid" 'python:*'
 	grep -q '^python:function__entry  *1  */usr/bin/python3' "$tmp/stdout" ||
 		fail "$(stdout)"
@@ -97,6 +99,9 @@ for n in itertools.count():
 	# is enabled, and has none in calls from Python to Python.
 	ok pusdt enable "$pid" python:function__entry python:line
 	is_enabled "$pid" || fail "stays enabled"
+	assert_stopped "$pid"
+	ok prun "$pid"
+	assert_runs "$pid"
 	run timeout 60 pusdt trace -n 40 "$pid"
 	assertEquals "$(stderr)" 0 "$status"
 	grep -q 'python:function__entry("<string>", "work", 3)$' "$tmp/stdout" ||
