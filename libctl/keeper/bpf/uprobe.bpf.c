@@ -13,7 +13,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include <dtrace_ctl.h>
+#include <operand.h>
 
 #include "uprobe.h"
 
@@ -90,14 +90,6 @@ static bool read_value(__u64 *v, __u32 size, __u64 from)
 	}
 }
 
-static __u64 extend(__u64 v, __u32 size, bool is_signed)
-{
-	__u32 unused = (64 - 8 * size) & 63;
-
-	v <<= unused;
-	return is_signed ? (__u64)((__s64)v >> unused) : v >> unused;
-}
-
 /* Argument i of the site. */
 __attribute__((noinline)) int take_argument(__u32 tid, __u32 site, __u32 i)
 {
@@ -133,33 +125,9 @@ __attribute__((noinline)) int take_argument(__u32 tid, __u32 site, __u32 i)
 	default:
 		return 0;
 	}
-	s->arg[i] = extend(v, f->size, f->flags & CTL_FETCH_SIGNED);
+	s->arg[i] = ctl_fetch_extend(v, f->size, f->flags & CTL_FETCH_SIGNED);
 	s->rec.r.valid |= 1ULL << i;
 	return 0;
-}
-
-static __s64 binary(__u32 op, __s64 a, __s64 b)
-{
-	switch (op) {
-	case CTL_PRED_EQ:
-		return a == b;
-	case CTL_PRED_NE:
-		return a != b;
-	case CTL_PRED_LT:
-		return a < b;
-	case CTL_PRED_LE:
-		return a <= b;
-	case CTL_PRED_GT:
-		return a > b;
-	case CTL_PRED_GE:
-		return a >= b;
-	case CTL_PRED_AND:
-		return a && b;
-	case CTL_PRED_OR:
-		return a || b;
-	default:
-		return a & b;
-	}
 }
 
 /* Operation i with d values on the stack: how many there are then; -1: no. */
@@ -198,7 +166,7 @@ __attribute__((noinline)) int step(__u32 tid, __u32 site, __u32 i, __u32 d)
 		return d;
 	}
 	at = (d - 2) & (2 * CTL_PRED_DEPTH - 1);
-	s->stack[at] = binary(p->op, s->stack[at], s->stack[top]);
+	s->stack[at] = ctl_pred_binary(p->op, s->stack[at], s->stack[top]);
 	return d - 1;
 }
 
