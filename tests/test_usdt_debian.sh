@@ -181,4 +181,103 @@ os._exit(0)'
 		jq -r '.counts | "\(.["python:gc__start"]) \(.["python:gc__done"])"')"
 }
 
+# Threads that a program of eight threads starts, not the machine's own, which are
+# daemons.
+testJavaThreads()
+{
+	if ! command -v javac >/dev/null || ! command -v java >/dev/null; then
+		skip "no JDK here"
+		return 0
+	fi
+	cat >"$tmp/Threads.java" <<'END'
+public class Threads {
+	static void start(int n) {
+		try {
+			for (int i = 0; i < n; i++) {
+				Thread t = new Thread(() -> {});
+				t.start();
+				t.join();
+			}
+		} catch (InterruptedException e) {
+			System.exit(1);
+		}
+	}
+	public static void main(String[] args) throws Exception {
+		Thread[] all = new Thread[8];
+		System.out.println("ready");
+		System.in.read();
+		for (int i = 0; i < 8; i++) {
+			all[i] = new Thread(() -> start(Integer.parseInt(args[0])));
+			all[i].start();
+		}
+		for (Thread t : all)
+			t.join();
+	}
+}
+END
+	javac --release 17 -d "$tmp" "$tmp/Threads.java" 2>"$tmp/stderr" || {
+		skip "javac: $(head -n 1 "$tmp/stderr")"
+		return 0
+	}
+	mkfifo "$tmp/go"
+	out=$tmp/out.java
+	java -XX:-UsePerfData -cp "$tmp" Threads 50 <"$tmp/go" >"$out" 2>&1 &
+	pid=$!
+	started="$started $pid"
+	exec 9>"$tmp/go"
+	wait_until grep -q ready "$out"
+	if ! pusdt list "$pid" hotspot:thread__start >/dev/null 2>&1; then
+		exec 9>&-
+		skip "this JVM has no probes"
+		return 0
+	fi
+	pusdt count -j -i 'arg4 == 0' "$pid" hotspot:thread__start \
+		>"$tmp/stdout" 2>"$tmp/stderr" 9>&- &
+	counter=$!
+	wait_until sh -c "[ \$(pusdt status -j $pid | wc -l) -ge 2 ]"
+	echo >&9
+	exec 9>&-
+	reap "$pid"
+	assertEquals "$(cat "$out")" 0 "$status"
+	wait $counter
+	# The last of them is the one that shuts the machine down.
+	n=$(tail -n 1 "$tmp/stdout" | jq '.counts["hotspot:thread__start"]')
+	assertTrue "408 and its own last one: $n, $(stderr)" \
+		"[ $n = 408 ] || [ $n = 409 ]"
+}
+
+# A server, its eight backends as followed children, and pgbench's own count.
+testPostgresUnderPgbench()
+{
+	bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)
+	if [ ! -x "$bin/postgres" ] || ! command -v pgbench >/dev/null; then
+		skip "no PostgreSQL here"
+		return 0
+	fi
+	needs_root "becomes another user" || return 0
+	user_dir
+	run as_user "$bin/initdb" -D "$tmp/user/db" -A trust -U bench -N
+	assertEquals "$(stderr)" 0 "$status" || return
+	user_spawn "$bin/postgres" -D "$tmp/user/db" -k "$tmp/user" -F \
+		-c listen_addresses= -c autovacuum=off
+	wait_until grep -q 'ready to accept' "$err" || fail "$(cat "$err")"
+	pusdt count -f -j "$pid" postgresql:query__start postgresql:query__done \
+		>"$tmp/stdout" 2>"$tmp/stderr" &
+	counter=$!
+	wait_until sh -c "[ \$(pusdt status -j $pid | wc -l) -ge 3 ]" ||
+		fail "$(stderr)"
+	echo 'SELECT 1;' >"$tmp/user/script"
+	as_user pgbench -h "$tmp/user" -U bench -n -f "$tmp/user/script" -c 8 \
+		-j 2 -t 50 postgres >"$tmp/bench" 2>&1
+	n=$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' \
+		"$tmp/bench")
+	assertEquals "$(cat "$tmp/bench")" 400 "$n"
+	kill -INT "$pid"
+	reap "$pid"
+	assertEquals "the server ends well" 0 "$status"
+	wait $counter
+	assertEquals "$(stderr)" "$n $n" "$(tail -n 1 "$tmp/stdout" | jq -r \
+		'.counts | "\(.["postgresql:query__start"]) \(.["postgresql:query__done"])"')"
+}
+
 . shunit2
