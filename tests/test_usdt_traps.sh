@@ -1,0 +1,130 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What other tools stumble over.  Elsewhere are: the size before "@" and every
+# form of operand (unit/usdt_arg), prelinked and 32-bit files, stripped ones and
+# notes in debug files, a breakpoint that is there already, threads that are in a
+# probe when the tracer is killed (test_usdt_list, _trace, _death).
+# shellcheck disable=SC2154 # set by lib.sh
+. "${CTL_SRC:-.}/tests/lib.sh"
+
+oneTimeSetUp()
+{
+	needs_command jq || exit 0
+}
+
+# hits FILE: "name arguments" of what pusdt trace -j printed, each once
+hits()
+{
+	jq -rc '[.name] + .args' "$1"
+}
+
+# traced SPEC...: of a program that passes its probes once
+traced()
+{
+	run pusdt run -j -o "$tmp/hits" "$@" -- "${program:-$TRACEES/probed}" 1 1 0
+	assertEquals "$(stderr)" 0 "$status"
+}
+
+# A uprobe on a nop of five or ten bytes may become a call, or never fire.
+testLongNops()
+{
+	traced test:wide test:ten
+	assertEquals '["wide",0]
+["ten"]' "$(hits "$tmp/hits")"
+}
+
+# One of them makes others lose every argument of the probe.
+testFloatArgument()
+{
+	traced test:hit
+	assertEquals '["hit",0,"ada",0]' "$(hits "$tmp/hits" | sed 's/0\.0/0/')"
+}
+
+testConstantArguments()
+{
+	traced test:imm
+	assertEquals -5 "$(jq '.args[0]' "$tmp/hits")"
+}
+
+testUnresolvableArgument()
+{
+	traced test:lost
+	assertEquals '["lost",0,null,0]' "$(hits "$tmp/hits")"
+}
+
+# The second site has its argument in memory.
+testSitesDiffer()
+{
+	run pusdt run -j -o "$tmp/hits" test:wide -- "$TRACEES/probed" 1 2 0
+	assertEquals '["wide",0]
+["wide",1]
+["wide",1]' "$(hits "$tmp/hits")"
+}
+
+testDeletedProgramIsTraced()
+{
+	cp "$TRACEES/probed" "$tmp/gone"
+	target "$tmp/gone" 1 0
+	rm "$tmp/gone"
+	run timeout 60 pusdt trace -j -n 5 "$pid" test:hit
+	assertEquals "$(stderr)" 0 "$status"
+	assertEquals 5 "$(wc -l <"$tmp/stdout")"
+	assert_untouched "$pid"
+	assert_runs "$pid"
+}
+
+# Another file has its name now, with other probes.
+testReplacedProgramIsTraced()
+{
+	cp "$TRACEES/probed" "$tmp/replaced"
+	target "$tmp/replaced" 1 0
+	rm "$tmp/replaced"
+	cp "$TRACEES/doffed" "$tmp/replaced"
+	run timeout 60 pusdt trace -j -n 5 "$pid" test:hit
+	assertEquals "$(stderr)" 0 "$status"
+	assertEquals 5 "$(wc -l <"$tmp/stdout")"
+	fails 2 'no such probe' pusdt trace "$pid" 'old:*'
+}
+
+# clang writes no .debug_aranges, and DWARF 5 with indexed addresses.
+testClangsDebugInformation()
+{
+	needs_command clang || return 0
+	if ! clang -g -O2 -pthread -I"$CTL_SRC/tests/tracees" \
+		-o "$tmp/clanged" "$CTL_SRC/tests/tracees/probed.c" \
+		2>/dev/null; then
+		skip "clang does not work here"
+		return 0
+	fi
+	ok pusdt list -lj "$tmp/clanged"
+	assertEquals "function and line of every site" 0 "$(jq -s '
+		[.[].sites[] | select((.function and .line) | not)] |
+		length' "$tmp/stdout")"
+	assertEquals "some sites" true "$(jq -s '[.[].sites[]] | length > 7' \
+		"$tmp/stdout")"
+	program=$tmp/clanged
+	traced test:hit test:imm
+	program=
+	assertEquals 2 "$(wc -l <"$tmp/hits")"
+}
+
+# Two that have the semaphore up: it goes down when the last of them goes.
+testSemaphoreOfTwo()
+{
+	target probed 1 0
+	semaphore=$(pusdt list -j "$pid" test:guarded | jq -r .semaphore)
+	ok pusdt enable "$pid" test:guarded
+	run timeout 60 pusdt trace -n 3 "$pid" test:guarded
+	assertEquals "$(stderr)" 0 "$status"
+	[ "$CTL_BACKEND" = module ] || assert_soon semaphore_is 1
+	ok pusdt disable "$pid"
+	assert_soon semaphore_is 0
+}
+
+semaphore_is()
+{
+	[ "$(dd if="/proc/$pid/mem" bs=1 count=2 skip=$((semaphore)) \
+		2>/dev/null | od -An -tu2 | tr -d ' ')" = "$1" ]
+}
+
+. shunit2
