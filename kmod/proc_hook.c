@@ -149,10 +149,13 @@ static int find_table(struct table *t)
 	if (!size_offset || !t->old ||
 	    !size_offset((unsigned long)t->old, &size, &offset) || offset)
 		return -ENOENT;
-	/* What lies between it and the next symbol, for alignment, is zero. */
-	n = size / sizeof(struct pid_entry);
-	while (n && !memchr_inv(&t->old[n - 1], 0, sizeof(*t->old)))
-		n--;
+	/*
+	 * What lies between it and the next symbol, for alignment, is zero; and
+	 * with KASAN is not to be read.
+	 */
+	for (n = 0; n < size / sizeof(struct pid_entry); n++)
+		if (!READ_ONCE_NOCHECK(t->old[n].name))
+			break;
 	if (n < 8 || n > 512)
 		return -EINVAL;
 	for (i = 0; i < n; i++)
