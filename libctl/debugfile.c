@@ -86,3 +86,63 @@ int debug_file_open(struct elf_file *f, const char *object)
 	}
 	return fd;
 }
+
+/* ------------------------------------------------------------ supplements -- */
+
+/* .gnu_debugaltlink: a name and, behind its terminator, a build-id. */
+static bool alt_link(struct elf_file *f, char *name, size_t size, char *id,
+		     size_t idsize)
+{
+	Elf_Scn *scn = NULL;
+	const char *bytes, *section;
+	size_t len, n;
+	GElf_Shdr sh;
+
+	while (elf_section_next(f, &scn, &sh, &section)) {
+		if (strcmp(section, ".gnu_debugaltlink") != 0)
+			continue;
+		bytes = elf_section_bytes(scn, &sh, &len);
+		n = bytes ? strnlen(bytes, len) : 0;
+		if (!n || n == len || n >= size || len - n - 1 < 2 ||
+		    2 * (len - n - 1) >= idsize)
+			return false;
+		strcpy(name, bytes);
+		for (size_t i = n + 1; i < len; i++)
+			sprintf(id + 2 * (i - n - 1), "%02x",
+				(unsigned char)bytes[i]);
+		return true;
+	}
+	return false;
+}
+
+int debug_alt_open(int fd)
+{
+	char name[1024], id[129], own[64], dir[2048], path[4096];
+	struct elf_file f;
+	bool linked;
+	ssize_t n;
+	int alt;
+
+	snprintf(own, sizeof(own), "/proc/self/fd/%d", fd);
+	alt = open(own, O_RDONLY | O_CLOEXEC);
+	if (alt < 0 || elf_file_open(&f, alt) < 0)
+		return -ENOENT;
+	linked = alt_link(&f, name, sizeof(name), id, sizeof(id));
+	elf_file_close(&f);
+	if (!linked)
+		return -ENOENT;
+	n = readlink(own, dir, sizeof(dir) - 1);
+	if (n > 0 && *name != '/') {
+		while (n && dir[n - 1] != '/')
+			n--;
+		snprintf(path, sizeof(path), "%.*s%s", (int)n, dir, name);
+	} else {
+		snprintf(path, sizeof(path), "%s", name);
+	}
+	alt = try_file(path, id);
+	if (alt >= 0)
+		return alt;
+	snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%.2s/%s.debug",
+		 id, id + 2);
+	return try_file(path, id);
+}

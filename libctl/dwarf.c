@@ -112,6 +112,7 @@ static bool cfa_at(Dwarf_Fde fde, uint64_t pc, unsigned *reg, int64_t *offset)
 
 #define DEPTH 32 /* of scopes */
 #define HOPS 8	 /* of types, and of origins */
+#define ALT_DIES 128 /* at a time; one a hop or child */
 
 struct source {
 	struct ctl_usdt *u;
@@ -127,6 +128,13 @@ struct source {
 	Dwarf_Half version;
 	uint64_t cu_low;
 	bool is_nop; /* the site at hand, of one byte */
+	/*
+	 * What dwz found in several files and moved to one of its own, and
+	 * which of the DIEs at hand are from there.
+	 */
+	Dwarf_Debug alt; /* NULL: none */
+	Dwarf_Die from_alt[ALT_DIES];
+	unsigned nalt;
 };
 
 static Dwarf_Half tag_of(Dwarf_Die die)
@@ -137,15 +145,42 @@ static Dwarf_Half tag_of(Dwarf_Die die)
 	return dwarf_tag(die, &tag, &e) == DW_DLV_OK ? tag : 0;
 }
 
+static bool is_alt(const struct source *s, Dwarf_Die die)
+{
+	for (unsigned i = 0; i < s->nalt; i++)
+		if (s->from_alt[i] == die)
+			return true;
+	return false;
+}
+
 static void die_free(struct source *s, Dwarf_Die die)
 {
-	if (die)
-		dwarf_dealloc(s->dbg, die, DW_DLA_DIE);
+	if (!die)
+		return;
+	for (unsigned i = 0; i < s->nalt; i++)
+		if (s->from_alt[i] == die) {
+			s->from_alt[i] = s->from_alt[--s->nalt];
+			dwarf_dealloc(s->alt, die, DW_DLA_DIE);
+			return;
+		}
+	dwarf_dealloc(s->dbg, die, DW_DLA_DIE);
+}
+
+/* Remember that die is from there; NULL if there is no room. */
+static Dwarf_Die alt_die(struct source *s, Dwarf_Die die)
+{
+	if (s->nalt == ALT_DIES) {
+		dwarf_dealloc(s->alt, die, DW_DLA_DIE);
+		return NULL;
+	}
+	s->from_alt[s->nalt++] = die;
+	return die;
 }
 
 /* The next child: *child NULL at first.  Frees the one before. */
 static bool next_child(struct source *s, Dwarf_Die parent, Dwarf_Die *child)
 {
+	bool alt = s->alt && is_alt(s, parent);
 	Dwarf_Die next = NULL;
 	Dwarf_Error e;
 	int r;
@@ -153,10 +188,11 @@ static bool next_child(struct source *s, Dwarf_Die parent, Dwarf_Die *child)
 	if (!*child) {
 		r = dwarf_child(parent, &next, &e);
 	} else {
-		r = dwarf_siblingof_b(s->dbg, *child, 1, &next, &e);
+		r = dwarf_siblingof_b(alt ? s->alt : s->dbg, *child, 1, &next,
+				      &e);
 		die_free(s, *child);
 	}
-	*child = r == DW_DLV_OK ? next : NULL;
+	*child = r != DW_DLV_OK ? NULL : alt ? alt_die(s, next) : next;
 	return *child != NULL;
 }
 
@@ -191,6 +227,7 @@ static bool unsigned_of(struct source *s, Dwarf_Die die, Dwarf_Half name,
 /* What an attribute refers to, or NULL. */
 static Dwarf_Die referred(struct source *s, Dwarf_Die die, Dwarf_Half name)
 {
+	bool alt = s->alt && is_alt(s, die), to_alt;
 	Dwarf_Die to = NULL;
 	Dwarf_Attribute attr;
 	Dwarf_Error e;
@@ -199,14 +236,16 @@ static Dwarf_Die referred(struct source *s, Dwarf_Die die, Dwarf_Half name)
 
 	if (!attribute(die, name, &attr))
 		return NULL;
-	/* What dwz moved to another file is not followed. */
-	if (dwarf_whatform(attr, &form, &e) == DW_DLV_OK &&
-	    form != DW_FORM_GNU_ref_alt && form != DW_FORM_ref_sig8 &&
+	if (dwarf_whatform(attr, &form, &e) != DW_DLV_OK)
+		form = DW_FORM_ref_sig8;
+	to_alt = alt || form == DW_FORM_GNU_ref_alt;
+	if (form != DW_FORM_ref_sig8 && (s->alt || !to_alt) &&
 	    dwarf_global_formref(attr, &off, &e) == DW_DLV_OK &&
-	    dwarf_offdie_b(s->dbg, off, 1, &to, &e) != DW_DLV_OK)
+	    dwarf_offdie_b(to_alt ? s->alt : s->dbg, off, 1, &to, &e) !=
+		    DW_DLV_OK)
 		to = NULL;
-	dwarf_dealloc(s->dbg, attr, DW_DLA_ATTR);
-	return to;
+	dwarf_dealloc(alt ? s->alt : s->dbg, attr, DW_DLA_ATTR);
+	return to && to_alt ? alt_die(s, to) : to;
 }
 
 /* An instance says where, its origin what: the first of them that has name. */
@@ -240,7 +279,9 @@ static bool die_name(struct source *s, Dwarf_Die die, char *buf, size_t size)
 
 	if (!with)
 		return false;
-	ok = dwarf_diename(with, &name, &e) == DW_DLV_OK;
+	/* libdwarf's own text: the file with the name is not there. */
+	ok = dwarf_diename(with, &name, &e) == DW_DLV_OK &&
+	     strncmp(name, "<DW_FORM", 8) != 0;
 	if (ok)
 		snprintf(buf, size, "%s", name);
 	if (with != die)
@@ -1005,7 +1046,7 @@ int dwarf_describe(struct ctl_usdt *u, struct usdt_object *o)
 	struct source s = { .u = u, .o = o };
 	Dwarf_Cie *cies;
 	Dwarf_Signed ncies;
-	int fd, main_fd, r = 0;
+	int fd, main_fd, alt_fd, r = 0;
 	GElf_Shdr sh;
 	Dwarf_Error e;
 
@@ -1025,7 +1066,19 @@ int dwarf_describe(struct ctl_usdt *u, struct usdt_object *o)
 			s.fdes = NULL;
 	}
 	if (debug_init(fd, &s.dbg) == DW_DLV_OK) {
+		alt_fd = debug_alt_open(fd);
+		if (alt_fd >= 0 && debug_init(alt_fd, &s.alt) != DW_DLV_OK)
+			s.alt = NULL;
+		/* For strings that are there. */
+		if (s.alt)
+			dwarf_set_tied_dbg(s.dbg, s.alt, &e);
 		r = describe_all(&s);
+		if (s.alt) {
+			dwarf_set_tied_dbg(s.dbg, NULL, &e);
+			debug_finish(s.alt);
+		}
+		if (alt_fd >= 0)
+			close(alt_fd);
 		debug_finish(s.dbg);
 	}
 	if (s.main)

@@ -200,6 +200,8 @@ int elf_symbol(struct elf_file *f, const char *name, size_t len, uint64_t *addr,
  * A descriptor or -errno.
  */
 int debug_file_open(struct elf_file *f, const char *object);
+/* What dwz moved out of the debug file fd into one shared by several. */
+int debug_alt_open(int fd);
 
 /* ----------------------------------------------------------------- model -- */
 

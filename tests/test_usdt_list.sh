@@ -255,6 +255,32 @@ testSeparateDebugFile()
 		"$(jq -r '.sites[0].offset' "$tmp/stdout")"
 }
 
+# What dwz(1) finds in several files it moves to one of its own.
+testDwzSupplement()
+{
+	needs_command dwz || return 0
+	for i in 1 2; do
+		if ! ${CC:-cc} -gdwarf-4 -O2 -pthread -Wl,--build-id=sha1 \
+			-I"$CTL_SRC/tests/tracees" -o "$tmp/dwz$i" \
+			"$CTL_SRC/tests/tracees/probed.c" 2>/dev/null; then
+			skip "no compiler here"
+			return 0
+		fi
+	done
+	ok pusdt list -l "$tmp/dwz1"
+	cp "$tmp/stdout" "$tmp/before"
+	(cd "$tmp" && dwz -m common.debug -r dwz1 dwz2) || fail "dwz"
+	readelf -S -W "$tmp/dwz1" | grep -q gnu_debugaltlink ||
+		fail "nothing was moved"
+	ok pusdt list -l "$tmp/dwz1"
+	cmp "$tmp/before" "$tmp/stdout" || fail "$(stdout)"
+	# Not there: fewer names, and no wrong ones.
+	rm "$tmp/common.debug"
+	ok pusdt list -l "$tmp/dwz1"
+	grep -q 'DW_FORM' "$tmp/stdout" && fail "$(stdout)"
+	grep -q ' at .*probed.c:[1-9]' "$tmp/stdout" || fail "$(stdout)"
+}
+
 # The C library of Debian's next release has probes; 2.43-7 was compared with its
 # source.  CTL_LIBC: a copy of its libc.so.6 with libc6-dbg's file for it in
 # .debug beside it.
