@@ -166,6 +166,13 @@ static void die_free(struct source *s, Dwarf_Die die)
 	dwarf_dealloc(s->dbg, die, DW_DLA_DIE);
 }
 
+/* Of whose file it is, that one's libdwarf has to free it. */
+static void attr_free(const struct source *s, Dwarf_Die die,
+		      Dwarf_Attribute attr)
+{
+	dwarf_dealloc(is_alt(s, die) ? s->alt : s->dbg, attr, DW_DLA_ATTR);
+}
+
 /* Remember that die is from there; NULL if there is no room. */
 static Dwarf_Die alt_die(struct source *s, Dwarf_Die die)
 {
@@ -220,7 +227,7 @@ static bool unsigned_of(struct source *s, Dwarf_Die die, Dwarf_Half name,
 		*v = i;
 	else
 		ok = false;
-	dwarf_dealloc(s->dbg, attr, DW_DLA_ATTR);
+	attr_free(s, die, attr);
 	return ok;
 }
 
@@ -244,7 +251,7 @@ static Dwarf_Die referred(struct source *s, Dwarf_Die die, Dwarf_Half name)
 	    dwarf_offdie_b(to_alt ? s->alt : s->dbg, off, 1, &to, &e) !=
 		    DW_DLV_OK)
 		to = NULL;
-	dwarf_dealloc(alt ? s->alt : s->dbg, attr, DW_DLA_ATTR);
+	attr_free(s, die, attr);
 	return to && to_alt ? alt_die(s, to) : to;
 }
 
@@ -382,7 +389,7 @@ static bool contains(struct source *s, Dwarf_Die die, uint64_t pc)
 					     in_rnglist(attr, form, off, pc) :
 					     in_ranges(s, die, off, pc);
 		}
-		dwarf_dealloc(s->dbg, attr, DW_DLA_ATTR);
+		attr_free(s, die, attr);
 		return in;
 	}
 	if (dwarf_lowpc(die, &low, &e) != DW_DLV_OK ||
@@ -641,7 +648,7 @@ static bool locate(struct source *s, Dwarf_Die die, Dwarf_Half name,
 		}
 		loc_head_free(head);
 	}
-	dwarf_dealloc(s->dbg, attr, DW_DLA_ATTR);
+	attr_free(s, die, attr);
 	return found;
 }
 
