@@ -33,6 +33,57 @@ testLongNops()
 ["ten"]' "$(hits "$tmp/hits")"
 }
 
+# Such a call writes below the stack pointer, where a leaf function keeps what it
+# likes: the argument, for one.
+testRedZone()
+{
+	cat >"$tmp/red.c" <<'END'
+#include <stdio.h>
+#include "sdt.h"
+static __attribute__((noinline)) int pass(long i)
+{
+	volatile long a[12];
+	int bad = 0;
+
+	for (int k = 0; k < 12; k++)
+		a[k] = i + k;
+	SDT_SITE(".byte 0x0f,0x1f,0x44,0x00,0x00", "red", "zone", "0", "-8@%0",
+		 "m"(a[11]));
+	for (int k = 0; k < 12; k++)
+		bad += a[k] != i + k;
+	return bad;
+}
+int main(void)
+{
+	int bad = 0;
+
+	for (long i = 0; i < 500; i++)
+		bad += pass(i);
+	printf("bad %d\n", bad);
+	return bad != 0;
+}
+END
+	for cc in ${CC:-cc} clang; do
+		if ! $cc -O2 -I"$CTL_SRC/tests/tracees" -o "$tmp/red" \
+			"$tmp/red.c" 2>/dev/null; then
+			echo "$cc does not work here"
+			continue
+		fi
+		compiled=$cc
+		ok pusdt list -j "$tmp/red"
+		jq -r '.sites[].args[].spec' "$tmp/stdout" |
+			grep -q '^-8@-[0-9]*(%rsp)$' ||
+			fail "$cc: not in the red zone: $(stdout)"
+		run pusdt run -j -o "$tmp/hits" red:zone -- "$tmp/red"
+		assertEquals "$cc: $(stderr)" 0 "$status"
+		assertEquals "$cc: nothing written over" "bad 0" "$(stdout)"
+		assertEquals "$cc: arguments" "500 $((500 * 499 / 2 + 5500))" \
+			"$(jq -rs '"\(length) \(map(.args[0]) | add)"' \
+				"$tmp/hits")"
+	done
+	[ "${compiled:-}" ] || skip "no compiler here"
+}
+
 # One of them makes others lose every argument of the probe.
 testFloatArgument()
 {
