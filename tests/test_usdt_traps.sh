@@ -159,6 +159,41 @@ testClangsDebugInformation()
 	assertEquals 2 "$(wc -l <"$tmp/hits")"
 }
 
+byte_is()
+{
+	[ "$(dd if="/proc/$pid/mem" bs=1 count=1 skip=$((site)) \
+		2>/dev/null | od -An -tx1 | tr -d ' ')" = "$1" ]
+}
+
+# A uprobe of somebody else's: refused while it is there, and not harmed.
+testUprobeOfAnother()
+{
+	needs_keeper "the module's are uprobes, too" || return 0
+	needs_root bpftrace || return 0
+	needs_command bpftrace || return 0
+	target probed 1 0 2000
+	site=$(pusdt list -j "$pid" test:imm | jq -r '.sites[0].address')
+	it=$pid it_out=$out
+	spawn bpftrace -e "usdt:$TRACEES/probed:test:imm { @++; }"
+	other=$pid other_out=$out
+	pid=$it out=$it_out
+	if ! wait_until eval 'byte_is cc || gone $other' || gone "$other"; then
+		skip "bpftrace does not work here"
+		return 0
+	fi
+	fails 2 'cannot enable test:imm.*breakpoint of another tracer' \
+		pusdt enable "$pid" test:imm
+	assertTrue "the other's is still there" "byte_is cc"
+	assert_untouched "$pid"
+	kill -INT "$other"
+	reap "$other"
+	grep -q '^@: [1-9]' "$other_out" || fail "$(cat "$other_out")"
+	assert_soon byte_is 90
+	run timeout 60 pusdt trace -n 3 "$pid" test:imm
+	assertEquals "$(stderr)" 0 "$status"
+	assert_runs "$pid"
+}
+
 # Two that have the semaphore up: it goes down when the last of them goes.
 testSemaphoreOfTwo()
 {
