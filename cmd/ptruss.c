@@ -107,6 +107,7 @@ int main(int argc, char **argv)
 	} else {
 		code = session_attach(&s);
 	}
+	stack_started(&s);
 	r = s.n ? session_follow(&s) : 0;
 	if (s.counts)
 		counts_print(s.counts, &s);

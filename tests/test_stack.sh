@@ -189,6 +189,38 @@ testManyShortProcesses()
 	assertEquals "exits" 11 "$(grep -c 'exit_group(0)  *(no return)' "$tmp/o")"
 }
 
+# More of them at a time than a process may have open files by default.
+testManyProcessesAtATime()
+{
+	[ "${CTL_SLOW:-}" ] && { skip "takes long where a machine is emulated"; return 0; }
+	(
+		ulimit -Sn 128
+		ptruss -k -f -t write -o "$tmp/o" sh -c 'i=0
+			while [ $i -lt 40 ]; do
+				sh -c "ulimit -n; sleep 1" >>"$0" &
+				i=$((i + 1))
+			done
+			wait' "$tmp/limits"
+	)
+	assertEquals "status" 0 $?
+	assertEquals "exits" 81 "$(grep -c '\*\*\* exited with' "$tmp/o")"
+	assertEquals "the limit is as it was" "40 128" "$(sort "$tmp/limits" | uniq -c | sed 's/^ *//')"
+	assertEquals "stacks" 40 "$(grep -c 'libc.so.6.*write+0x' "$tmp/o")"
+}
+
+testOneThread()
+{
+	target "$nested" ready forever
+	ptruss -k -t getppid -o "$tmp/o" -p "$pid/$pid" &
+	tracer=$!
+	wait_until grep -q 'nested.inner+0x' "$tmp/o" || fail "no stack"
+	kill -TERM $tracer
+	wait $tracer
+	assertEquals 0 $?
+	assert_untouched "$pid"
+	return 0
+}
+
 # The tracer dies: nobody waits for it.
 testStackAndADeadTracer()
 {

@@ -165,6 +165,8 @@ const struct ctl_rec *inject_result(struct inject *in,
 
 /* stack.c: --stack */
 int stack_open(struct session *s);
+/* The command, which must not inherit it, has been started. */
+void stack_started(const struct session *s);
 /* Of the record, with what it tells of processes; NULL: it has none. */
 const struct ctl_stack *stack_of(struct session *s, const struct ctl_rec *rec,
 				 struct ctl_stack *st);

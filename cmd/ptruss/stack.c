@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "ptruss.h"
@@ -32,6 +33,18 @@ const struct ctl_stack *stack_of(struct session *s, const struct ctl_rec *rec,
 				 struct ctl_stack *st)
 {
 	return s->unwinder && ctl_unwind(s->unwinder, rec, st) == 1 ? st : NULL;
+}
+
+void stack_started(const struct session *s)
+{
+	struct rlimit l;
+
+	/* Some ten descriptors a process: its files, and those about them. */
+	if (s->unwinder && getrlimit(RLIMIT_NOFILE, &l) == 0 &&
+	    l.rlim_cur < l.rlim_max) {
+		l.rlim_cur = l.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &l);
+	}
 }
 
 /* -- waiting for us ------------------------------------------------------- */
@@ -70,7 +83,8 @@ int stack_hold(const struct session *s, struct traced *t,
 		return 0;
 	/* As it is now; it may have mapped all it ever will. */
 	ctl_unwinder_process(s->unwinder, ctl_pid(t->h));
-	if (!may_hold(s->opt))
+	/* Of one thread we would not see another's stop. */
+	if (!may_hold(s->opt) || ctl_tid(t->h))
 		return 0;
 	for (size_t i = 0; i < 8; i++) {
 		set.native[i] |= s->opt->stop_calls.native[i];
@@ -87,7 +101,8 @@ int stack_release(struct session *s, struct traced *t)
 	struct ctl_status st = { .size = sizeof(st) };
 	int r;
 
-	if (!s->unwinder || !may_hold(s->opt) || ctl_status(t->h, &st) < 0 ||
+	if (!s->unwinder || !may_hold(s->opt) || ctl_tid(t->h) ||
+	    ctl_status(t->h, &st) < 0 ||
 	    !ends(&st.lwp) ||
 	    ctl_sysset_has(&s->opt->stop_calls, st.lwp.sysabi, st.lwp.what) ||
 	    ctl_sysset_has(&t->old_sysentry, st.lwp.sysabi, st.lwp.what))
