@@ -16,6 +16,7 @@ PATH=${HOST_BIN:+$HOST_BIN:}$PATH
 #  * results of F_GETFL and F_GETFD: strace explains them
 #  * envp: strace tells how many; argv: ptruss shows whole strings
 #  * FICLONE: strace names it twice
+#  * what time it is, where the vDSO does not tell
 #  * sched_getaffinity: ptruss shows the address
 normalized()
 {
@@ -30,6 +31,7 @@ normalized()
 	/^getdents64\(/s| /\* [0-9]+ entries \*/||
 	/^fcntl\([0-9]+, F_GETF[LD]\)/s/ = [^-].*/ = FLAGS/
 	/^sched_getaffinity\(/s/, [^,]*\) = /, MASK) = /
+	/^(clock_gettime|gettimeofday)\(/s/tv_(u?n?sec)=[0-9]+/tv_\1=T/g
 	s/BTRFS_IOC_CLONE or //
 	s/ +/ /g' "$1"
 }
@@ -99,7 +101,9 @@ testOthers()
 	same id
 	same sh -c 'trap "" INT; trap : TERM; exit 7'
 	same env -i sh -c 'cd /; umask 022; test -r /etc/passwd'
-	same git --version
+	# In a VM there is none.
+	command -v git >/dev/null && same git --version
+	:
 }
 
 testSockets()
