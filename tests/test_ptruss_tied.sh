@@ -12,9 +12,14 @@ calls()
 		jq -r 'select(.type == "syscall") | "\(.name) \(.errno)"'
 }
 
+# Left out is what depends on when things happen: the reads of a pipe, and
+# how a shell waits for its children (wait4, and the handler of SIGCHLD).
 testSameCalls()
 {
-	for set in openat,dup2,wait4 '!read,write,mmap,brk' exit_group; do
+	for set in openat,dup2,clone,execve \
+		'!read,write,mmap,brk,wait4,rt_sigreturn,rt_sigsuspend,rt_sigprocmask' \
+		exit_group
+	do
 		calls -t "$set" sh -c 'cd /; cat /etc/passwd /no; ls / | wc -l' \
 			>"$tmp/plain"
 		calls --tied -t "$set" \
@@ -24,8 +29,8 @@ testSameCalls()
 		# Two processes of a pipeline run side by side.
 		sort "$tmp/plain" >"$tmp/plain.sorted"
 		sort "$tmp/tied" >"$tmp/tied.sorted"
-		assertTrue "the same calls ($set)" \
-			"cmp '$tmp/plain.sorted' '$tmp/tied.sorted'"
+		assertEquals "the same calls ($set)" "" \
+			"$(diff "$tmp/plain.sorted" "$tmp/tied.sorted")"
 	done
 }
 
