@@ -5,6 +5,7 @@
  * It sets PR_RLC: whatever ends ptruss, the target runs on.
  */
 #include <errno.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -52,6 +53,11 @@ static int finish(struct session *s, int code)
 		cmd_complain("cannot write %s: %s", opt->timeline,
 			     strerror(-r));
 		code = CMD_NONE;
+	}
+	/* What could not be written would only make us wait once more. */
+	if (s->out && s->failed) {
+		__fpurge(s->out);
+		clearerr(s->out);
 	}
 	if (s->out && s->out != stdout && fclose(s->out) != 0 && !s->failed) {
 		cmd_complain("cannot write %s: %s",
@@ -109,7 +115,7 @@ int main(int argc, char **argv)
 	}
 	stack_started(&s);
 	r = s.n ? session_follow(&s) : 0;
-	if (s.counts)
+	if (s.counts && !s.failed)
 		counts_print(s.counts, &s);
 	if (r < 0)
 		code = CMD_NONE;

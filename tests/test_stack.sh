@@ -6,15 +6,18 @@
 
 nested=$TRACEES/nested
 
-# Each test's setUp: libdw and libdwarf do not go together in a sanitized build.
-setUp()
+# libdw and libdwarf do not go together in a sanitized build: nothing to test.
+testThereAreStacks()
 {
-	[ "${sanitized:-}" ] || {
-		sanitized=no
-		ptruss -k true 2>&1 | grep -q 'build with sanitizers' && sanitized=yes
-	}
-	[ $sanitized = no ] || skip "a build with sanitizers has no stacks"
+	ok ptruss -k -t getppid -o "$tmp/o" "$nested" plain
+	[ ! "$sanitized" ] || skip "a build with sanitizers has no stacks"
 }
+
+sanitized=
+if ptruss -k true 2>&1 | grep -q 'build with sanitizers'; then
+	sanitized=yes
+	suite() { suite_addTest testThereAreStacks; }
+fi
 
 # functions FILE: the functions of its frames, those of libc left out, on a line
 functions()

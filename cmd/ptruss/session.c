@@ -330,10 +330,12 @@ static int write_failed(struct session *s)
 	int err = errno;
 
 	s->failed = true;
-
-	cmd_complain("cannot write %s: %s",
-		     s->opt->output ? s->opt->output : "the trace",
-		     strerror(err));
+	if (err == EINTR && caught)
+		cmd_complain("interrupted while nobody read the trace: its end is missing");
+	else
+		cmd_complain("cannot write %s: %s",
+			     s->opt->output ? s->opt->output : "the trace",
+			     strerror(err));
 	return -err;
 }
 
