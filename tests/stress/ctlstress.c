@@ -527,11 +527,12 @@ static void set_running(pid_t pid)
 }
 
 /* Targets, and what they left behind: children that were followed and are
- * stopped keep their own control. */
-static void each_of_group(void (*fn)(pid_t pid))
+ * stopped keep their own control.  How many there were. */
+static unsigned each_of_group(void (*fn)(pid_t pid))
 {
 	struct dirent *d;
-	char path[64], line[512], *p;
+	char path[64], line[512], *p, state;
+	unsigned n = 0;
 	int pgrp;
 	DIR *dir = opendir("/proc");
 	FILE *f;
@@ -547,12 +548,15 @@ static void each_of_group(void (*fn)(pid_t pid))
 			continue;
 		p = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
 		fclose(f);
-		if (p && sscanf(p + 1, " %*c %*d %d", &pgrp) == 1 &&
-		    pgrp == getpid())
+		if (p && sscanf(p + 1, " %c %*d %d", &state, &pgrp) == 2 &&
+		    pgrp == getpid() && state != 'Z' && state != 'X') {
 			fn(pid);
+			n++;
+		}
 	}
 	if (dir)
 		closedir(dir);
+	return n;
 }
 
 static void kill_it(pid_t pid)
@@ -698,7 +702,9 @@ int main(int argc, char **argv)
 	each_of_group(set_running); /* those born of the ones set running */
 	for (i = 0; i < ntargets; i++)
 		bad += !runs(i);
-	each_of_group(kill_it);
+	/* One may fork while we look elsewhere. */
+	while (each_of_group(kill_it))
+		nap_us(10000);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
 	printf("ctlstress: %lu opened, %lu refused, %lu batches, %lu servers killed: %s\n",
