@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The tests: everything they need is built, then tests/run runs them.
+#
+#   make check         check-host, then check-vm where it can be had
+#   make check-host    with the keeper, here
+#   make check-vm      with the module, in VMs: see vm.mk
+#   make check-san     check-host with sanitizers, gcc and clang
+#
+# TESTS="stop ptruss" makes it these scripts only.
 
 CAGE := $(O)/tests/cage
 HOLD := $(O)/tests/hold
@@ -7,7 +14,7 @@ TRACEE_BINS := $(addprefix $(O)/tests/tracees/,$(TRACEES))
 OBJECT_BINS := $(patsubst tests/%.c,$(O)/tests/%.so,$(wildcard tests/objects/*.c))
 UNIT_BINS := $(addprefix $(O)/tests/unit/,$(UNITS))
 
-.PHONY: test-programs check-san check-cc
+.PHONY: test-programs check-host check-san check-cc
 
 # Targets are never sanitized: they stand for programs that are not ours.
 $(O)/tests/tracees/%: tests/tracees/%.c
@@ -46,10 +53,16 @@ test-programs: all stress $(CAGE) $(HOLD) $(TRACEE_BINS) $(OBJECT_BINS) \
 	$(UNIT_BINS)
 
 # In a make of its own: packages that come now change what pkg-config says.
-check:
+check-host:
 	CC="$(CC)" scripts/deps install build demo check
 	$(MAKE) test-programs
 	tests/run -b $(O) $(TESTS)
+
+# No packages, no network: the VMs are skipped, and it says so.
+check: check-host
+	scripts/deps install vm || :
+	$(MAKE) module-programs
+	tests/vm/check -s -b $(O) 6.1 6.12
 
 # The tests once more with library, keeper and commands sanitized.
 check-san:
