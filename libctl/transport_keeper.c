@@ -21,6 +21,8 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -372,44 +374,44 @@ static int keeper_path(char *path, size_t size)
 			path);
 }
 
-/*
- * fork() without an exit signal, so that neither a SIGCHLD nor a wait() of the
- * program that uses the library meets our child, and without fork handlers,
- * which might wait for a lock of another thread.
- */
-static pid_t bare_fork(void)
-{
-	return syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
-}
+/* What becomes the keeper shares our memory until it executes it. */
+struct launch {
+	const char *file;
+	char *const *argv;
+	int ready;
+	char *stack; /* of the second of two children, LAUNCH_STACK bytes */
+};
+#define LAUNCH_STACK 32768
 
 /*
- * In the child: become the keeper.  Only calls that are safe after fork() in a
- * program with threads.
+ * vfork() without an exit signal, so that neither a SIGCHLD nor a wait() of the
+ * program that uses the library meets our child, and without fork handlers,
+ * which might wait for a lock of another thread.  A fork of a program with much
+ * memory takes longer than all the rest.  The caller sleeps until the child has
+ * executed or exited; signals are blocked, so no handler runs in it.
  */
-static _Noreturn void become(const char *file, char *const argv[], int ready)
+static pid_t launch(int (*child)(void *), char *stack, struct launch *l)
 {
+	return clone(child, stack + LAUNCH_STACK, CLONE_VM | CLONE_VFORK, l);
+}
+
+/* In the child: become the keeper. */
+static int become(void *arg)
+{
+	struct launch *l = arg;
 	sigset_t none;
 	int null, i;
 
-	setsid();
-	/* Not the caller's child, so that no wait() of its own meets it. */
-	switch (bare_fork()) {
-	case -1:
-		_exit(127);
-	case 0:
-		break;
-	default:
-		_exit(0);
-	}
 	for (i = 1; i < 65; i++)
 		signal(i, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	null = open("/dev/null", O_RDWR);
-	if (null < 0 || (ready != KEEP_READY_FD && dup2(ready, KEEP_READY_FD) < 0))
+	if (null < 0 ||
+	    (l->ready != KEEP_READY_FD && dup2(l->ready, KEEP_READY_FD) < 0))
 		_exit(127);
-	if (ready == KEEP_READY_FD)
-		fcntl(ready, F_SETFD, 0);
+	if (l->ready == KEEP_READY_FD)
+		fcntl(l->ready, F_SETFD, 0);
 	for (i = 0; i < 3; i++)
 		dup2(null, i);
 	if (syscall(SYS_close_range, KEEP_READY_FD + 1, ~0U, 0) < 0)
@@ -417,8 +419,17 @@ static _Noreturn void become(const char *file, char *const argv[], int ready)
 			close(i);
 	if (chdir("/") < 0)
 		_exit(127);
-	execv(file, argv);
+	execv(l->file, l->argv);
 	_exit(127);
+}
+
+/* The keeper is not the caller's child, so that no wait() of its own meets it. */
+static int detach(void *arg)
+{
+	struct launch *l = arg;
+
+	setsid();
+	_exit(launch(become, l->stack, l) < 0 ? 127 : 0);
 }
 
 static int start_keeper(struct ctl *h, const char *socket_path)
@@ -427,8 +438,10 @@ static int start_keeper(struct ctl *h, const char *socket_path)
 	char file[PATH_MAX], pid[16], start[24], tied[2 * sizeof(*h->tied) + 1];
 	char *argv[] = { (char *)KEEP_NAME, pid, start, (char *)socket_path,
 			 h->tied ? tied : NULL, NULL };
+	sigset_t all, mask;
 	int fds[2], err, status;
 	size_t got = 0;
+	char *stacks;
 	ssize_t n;
 	pid_t child;
 
@@ -441,12 +454,22 @@ static int start_keeper(struct ctl *h, const char *socket_path)
 		sprintf(tied + 2 * i, "%02x", ((unsigned char *)h->tied)[i]);
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return ctl_failno(-errno);
-	child = bare_fork();
-	if (child == 0)
-		become(file, argv, fds[1]);
+	stacks = mmap(NULL, 2 * LAUNCH_STACK, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	err = -errno;
+	child = -1;
+	if (stacks != MAP_FAILED) {
+		struct launch l = { file, argv, fds[1], stacks + LAUNCH_STACK };
+
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &mask);
+		child = launch(detach, stacks, &l);
+		err = -errno;
+		pthread_sigmask(SIG_SETMASK, &mask, NULL);
+		munmap(stacks, 2 * LAUNCH_STACK);
+	}
 	close(fds[1]);
 	if (child < 0) {
-		err = -errno;
 		close(fds[0]);
 		return ctl_fail(err, "cannot start the keeper: %s",
 				strerror(-err));
