@@ -67,6 +67,11 @@ for i in 1 2 3; do
 		complain "cannot enable probes"
 	sleep 0.3
 	pusdt status $pid | grep -q 'test:ten' || complain "not enabled"
+	# Who waits for objects that are mapped later has a handle.
+	for c in $(grep -lx pusdt-later /proc/[0-9]*/comm 2>/dev/null); do
+		c=${c#/proc/}
+		kill -9 "${c%/comm}"
+	done
 	note "unload with probes enabled"
 	unload || complain "cannot be unloaded with probes enabled"
 	sleep 0.5
