@@ -391,6 +391,63 @@ int ctl_probe_cap_next(const struct ctl_rec_probe *rec,
 void ctl_usdt_fetch(const struct ctl_usdt_probe *p,
 		    const struct ctl_usdt_arg *a, struct ctl_fetch *f);
 
+/* -- functions (func.c) ----------------------------------------------------- */
+
+/*
+ * "[!]LIB,...:[:][!]FUNCTION,...", as SVR4's truss(1) has it.  Names may have the
+ * wildcards of fnmatch(3); LIB is a path, its last part, or that up to ".so".
+ * An empty list is any, "!" makes it all but those.  The program and the
+ * dynamic linker are not meant by wildcards and "!", but only by their names,
+ * or as "a.out" and "ld".  "::" means calls from inside the object, too; of the
+ * program these are always meant.  -EINVAL.  Since: 0.1
+ */
+struct ctl_func_spec;
+int ctl_func_spec_parse(struct ctl_func_spec **spec, const char *text);
+void ctl_func_spec_free(struct ctl_func_spec *spec);
+
+struct ctl_func {
+	const char *name;   /* as the symbol table has it                    */
+	const char *object; /* path as the process sees it                   */
+	uint64_t address;   /* in the process                                */
+	uint64_t low, high; /* where the object's code is: low <= x < high   */
+	unsigned spec;	    /* the number of the first spec that selects it  */
+	bool inside;	    /* calls from inside the object are meant, too   */
+	bool chosen;	    /* no function, but what chooses one (an ifunc)  */
+};
+
+/*
+ * The functions that specs select, of what process pid has mapped now; x86-64
+ * only.  What cannot be read is skipped with a word to the log
+ * (ctl_funcs_problems() counts).  Needs what ptrace(2) attach needs.  Since: 0.1
+ */
+#define CTL_FUNC_SPECS 64
+struct ctl_funcs;
+int ctl_funcs_process(struct ctl_funcs **f, pid_t pid,
+		      struct ctl_func_spec *const *specs, unsigned nspecs);
+void ctl_funcs_free(struct ctl_funcs *f);
+/* In order of address: *func is NULL at first; 1, or 0 at the end. */
+int ctl_funcs_next(struct ctl_funcs *f, const struct ctl_func **func);
+unsigned ctl_funcs_problems(const struct ctl_funcs *f);
+uint64_t ctl_funcs_loader(const struct ctl_funcs *f); /* ctl_usdt_loader() */
+
+/*
+ * Enable a probe at the n functions v, in order of address, under the number
+ * o->id; o->flags CTL_PROBE_RETURN ..; o->pred is not looked at.  Those that the
+ * server cannot have a probe at are told to refused: -EOPNOTSUPP its first
+ * instruction, -EBUSY a breakpoint of another tracer, -ENOSPC too many.
+ * Returns how many are enabled; -EEXIST the number is taken.  Since: 0.1
+ *
+ * A hit's arguments are these; the return's one argument is the result.
+ */
+#define CTL_FUNC_SP 0	  /* stack pointer: it points to ...                 */
+#define CTL_FUNC_CALLER 1 /* the return address                             */
+#define CTL_FUNC_ARG 2	  /* the first arguments, if they are integers       */
+#define CTL_FUNC_ARGS 3
+typedef void ctl_func_refused_fn(void *arg, const struct ctl_func *f, int err);
+int ctl_func_enable(struct ctl *h, const struct ctl_func *const *v, unsigned n,
+		    const struct ctl_probe_options *o,
+		    ctl_func_refused_fn *refused, void *arg);
+
 /* -- user stacks (unwind.c) ------------------------------------------------ */
 
 /*

@@ -296,3 +296,16 @@ int elf_symbol(struct elf_file *f, const char *name, size_t len, uint64_t *addr,
 	*addr = s.addr;
 	return 0;
 }
+
+/* glibc and musl call the function the same. */
+uint64_t elf_loader_hook(struct elf_file *f, const char *path, uint64_t bias)
+{
+	static const char name[] = "_dl_debug_state";
+	const char *slash = strrchr(path, '/'), *problem;
+	uint64_t addr;
+
+	if (slash && !strncmp(slash, "/ld", 3) &&
+	    elf_symbol(f, name, sizeof(name) - 1, &addr, &problem) == 0)
+		return addr + bias;
+	return 0;
+}

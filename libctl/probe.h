@@ -194,6 +194,11 @@ bool elf_string_at(struct elf_file *f, uint64_t addr, char *buf, size_t size);
 /* A defined, unambiguous symbol; else -errno and why. */
 int elf_symbol(struct elf_file *f, const char *name, size_t len, uint64_t *addr,
 	       const char **problem);
+/*
+ * If it is the dynamic linker: the empty function that it calls when it has
+ * mapped or unmapped an object; 0: it is not.
+ */
+uint64_t elf_loader_hook(struct elf_file *f, const char *path, uint64_t bias);
 
 /*
  * debugfile.c: the separate debug information of f, which was found at object.

@@ -14,24 +14,11 @@
 
 #include "maps.h"
 
-/* glibc and musl call the function the same. */
-static void find_loader(struct ctl_usdt *u, struct elf_file *f,
-			const char *path, uint64_t bias)
-{
-	static const char name[] = "_dl_debug_state";
-	const char *slash = strrchr(path, '/'), *problem;
-	uint64_t addr;
-
-	if (slash && !strncmp(slash, "/ld", 3) &&
-	    elf_symbol(f, name, sizeof(name) - 1, &addr, &problem) == 0)
-		u->loader = addr + bias;
-}
-
 /* Once for each place where the file of all->v[first] is mapped. */
 static int read_file(struct ctl_usdt *u, struct elf_file *f, const char *path,
 		     const struct mappings *all, size_t first)
 {
-	uint64_t bias, before;
+	uint64_t bias, before, hook;
 	bool seen;
 	int r = 0;
 
@@ -47,7 +34,9 @@ static int read_file(struct ctl_usdt *u, struct elf_file *f, const char *path,
 		if (seen)
 			continue;
 		r = usdt_read_object(u, f, path, bias);
-		find_loader(u, f, path, bias);
+		hook = elf_loader_hook(f, path, bias);
+		if (hook)
+			u->loader = hook;
 	}
 	return r;
 }
