@@ -570,6 +570,7 @@ enum ctl_val_kind {
 #define CTL_VALF_FAULT 2 /* could not be read, wholly or from here on        */
 #define CTL_VALF_OUT 4   /* filled in by the call                            */
 #define CTL_VALF_PATH 8  /* STR: a path                                      */
+#define CTL_VALF_SET 16  /* ARRAY: a set of numbers                          */
 struct ctl_val {
 	const char *name; /* argument's or field's; NULL in arrays           */
 	uint8_t kind;     /* enum ctl_val_kind                               */
@@ -586,6 +587,10 @@ struct ctl_decoded {
 	struct ctl_val arg[6];
 	struct ctl_val ret; /* of success                                    */
 	uint64_t classes;
+	/* Where an argument went in (arg[i]) and came out as something else
+	 * (out[i].kind is not INT): time left, a length, ready descriptors. */
+	unsigned nout; /* none from here on                              */
+	struct ctl_val out[6];
 };
 struct ctl_decoder;
 #define CTL_DECODE_VERBOSE 1 /* every field of every structure               */
@@ -600,6 +605,9 @@ void ctl_decoder_free(struct ctl_decoder *d);
  */
 void ctl_decode(struct ctl_decoder *d, const struct ctl_rec_syscall *rec,
 		struct ctl_decoded *out);
+/* The same of the siginfo_t of a SIGNAL or FAULT record.  Since: 0.1 */
+void ctl_decode_siginfo(struct ctl_decoder *d, const void *info,
+			struct ctl_val *out);
 /*
  * Give the handle's ring the capture programs of the calls in set, made from
  * the table: at most string bytes of a string and data bytes of a buffer

@@ -16,12 +16,16 @@
 #include <fcntl.h>
 #include <linux/if_packet.h>
 #include <linux/netlink.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "syscall.h"
 
@@ -143,6 +147,26 @@ static void set_name(struct ctl_val *v, uint64_t n, const char *name)
 	v->len = strlen(name);
 }
 
+/* The same with a name that is made here; a number when there is no room. */
+static void __attribute__((format(printf, 4, 5)))
+set_made_name(struct ctl_decoder *d, struct ctl_val *v, uint64_t n,
+	      const char *fmt, ...)
+{
+	char text[160];
+	va_list ap;
+	size_t len;
+	char *p;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	len = strlen(text);
+	p = take(d, len + 1);
+	set_num(v, CTL_VAL_HEX, n);
+	if (p)
+		set_name(v, n, memcpy(p, text, len + 1));
+}
+
 static void set_pointer(struct ctl_val *v, uint64_t n)
 {
 	set_num(v, n ? CTL_VAL_PTR : CTL_VAL_NULL, n);
@@ -245,17 +269,52 @@ static void set_file_mode(struct ctl_decoder *d, struct ctl_val *v, uint64_t n)
 		[6] = "S_IFBLK", [8] = "S_IFREG",  [10] = "S_IFLNK",
 		[12] = "S_IFSOCK",
 	};
+	static const char *const bits[] = { "S_ISUID", "S_ISGID", "S_ISVTX" };
 	const char *type = types[n >> 12 & 15];
 	struct ctl_val *c;
+	unsigned i, k = 0;
 
 	set_num(v, CTL_VAL_OCT, n & 0xffff);
-	if (!type || !(c = take_vals(d, 2)))
+	if (!type || !(c = take_vals(d, 2 + ARRAY_SIZE(bits))))
 		return;
-	set_name(&c[0], n & 0170000, type);
-	set_num(&c[1], CTL_VAL_OCT, n & 07777);
+	set_name(&c[k++], n & 0170000, type);
+	for (i = 0; i < ARRAY_SIZE(bits); i++)
+		if (n & 04000 >> i)
+			set_name(&c[k++], 04000 >> i, bits[i]);
+	set_num(&c[k++], CTL_VAL_OCT, n & 0777);
 	v->kind = CTL_VAL_FLAGS;
 	v->child = c;
-	v->nchild = 2;
+	v->nchild = k;
+}
+
+/* What wait(2) tells, in its own macros. */
+static void set_wait_status(struct ctl_decoder *d, struct ctl_val *v,
+			    uint64_t n)
+{
+	int s = (int)n, sig = WIFSTOPPED(s) ? WSTOPSIG(s) & 0x7f : WTERMSIG(s);
+	const char *name = ctl_signal_name(sig);
+	char number[12];
+
+	snprintf(number, sizeof(number), "%d", sig);
+	if (!name)
+		name = number;
+	if (WIFEXITED(s))
+		set_made_name(d, v, n, "{WIFEXITED(s) && WEXITSTATUS(s) == %d}",
+			      WEXITSTATUS(s));
+	else if (WIFCONTINUED(s))
+		set_made_name(d, v, n, "{WIFCONTINUED(s)}");
+	else if (WIFSIGNALED(s))
+		set_made_name(d, v, n, "{WIFSIGNALED(s) && WTERMSIG(s) == %s%s}",
+			      name, WCOREDUMP(s) ? " && WCOREDUMP(s)" : "");
+	else if (WIFSTOPPED(s) && !(n >> 16))
+		set_made_name(d, v, n, "{WIFSTOPPED(s) && WSTOPSIG(s) == %s%s}",
+			      name, WSTOPSIG(s) & 0x80 ? " | 0x80" : "");
+	else if (WIFSTOPPED(s)) /* with an event of ptrace(2) */
+		set_made_name(d, v, n,
+			      "{WIFSTOPPED(s) && WSTOPSIG(s) == %s} | %#x",
+			      name, (unsigned)s & 0xffff0000);
+	else
+		set_num(v, CTL_VAL_HEX, n);
 }
 
 /*
@@ -297,17 +356,7 @@ static void set_sigset(struct ctl_decoder *d, struct ctl_val *v, uint64_t set)
 /* A device number, as the call that makes one. */
 static void set_dev(struct ctl_decoder *d, struct ctl_val *v, uint64_t dev)
 {
-	char text[48];
-	char *p;
-	int n;
-
-	n = snprintf(text, sizeof(text), "makedev(%#x, %#x)", major(dev),
-		     minor(dev));
-	p = take(d, n + 1);
-	v->kind = CTL_VAL_HEX;
-	v->value = dev;
-	if (p)
-		set_name(v, dev, memcpy(p, text, n + 1));
+	set_made_name(d, v, dev, "makedev(%#x, %#x)", major(dev), minor(dev));
 }
 
 /* A number of this kind, of an argument or of a field.  false: not a number. */
@@ -407,7 +456,7 @@ static bool set_number(struct ctl_decoder *d, struct ctl_val *v, unsigned kind,
 		set_sigset(d, v, u);
 		return true;
 	case K_WSTATUS:
-		set_num(v, CTL_VAL_HEX, u);
+		set_wait_status(d, v, u);
 		return true;
 	}
 	return false;
@@ -442,6 +491,155 @@ static void set_string(struct ctl_val *v, const struct bytes *b, uint64_t addr)
 	set_bytes(v, CTL_VAL_STR, &s, addr);
 }
 
+/* -- siginfo -------------------------------------------------------------- */
+
+static const struct ctl_table *code_table(int sig)
+{
+	switch (sig) {
+	case SIGCHLD:
+		return &ctl_tab_si_sigchld;
+	case SIGSEGV:
+		return &ctl_tab_si_sigsegv;
+	case SIGBUS:
+		return &ctl_tab_si_sigbus;
+	case SIGFPE:
+		return &ctl_tab_si_sigfpe;
+	case SIGILL:
+		return &ctl_tab_si_sigill;
+	case SIGTRAP:
+		return &ctl_tab_si_sigtrap;
+	case SIGPOLL:
+		return &ctl_tab_si_sigpoll;
+	case SIGSYS:
+		return &ctl_tab_si_sigsys;
+	}
+	return NULL;
+}
+
+static void set_signal(struct ctl_val *v, int sig)
+{
+	const char *name = ctl_signal_name(sig);
+
+	if (name)
+		set_name(v, sig, name);
+	else
+		set_int(v, sig);
+}
+
+struct siginfo_out {
+	struct ctl_val *v;
+	unsigned n;
+};
+
+static struct ctl_val *siginfo_field(struct siginfo_out *o, const char *name)
+{
+	o->v[o->n].name = name;
+	return &o->v[o->n++];
+}
+
+static void siginfo_sender(struct siginfo_out *o, const unsigned char *u)
+{
+	set_int(siginfo_field(o, "si_pid"), (int32_t)read_num(u, 4));
+	set_num(siginfo_field(o, "si_uid"), CTL_VAL_UINT, read_num(u + 4, 4));
+}
+
+static void siginfo_value(struct siginfo_out *o, const unsigned char *u,
+			  unsigned w)
+{
+	set_int(siginfo_field(o, "si_int"), (int32_t)read_num(u, 4));
+	set_pointer(siginfo_field(o, "si_ptr"), read_num(u, w));
+}
+
+/* What lies at u, behind the first three numbers; w: bytes of a long. */
+static void siginfo_rest(struct ctl_decoder *d, struct siginfo_out *o,
+			 const unsigned char *u, unsigned w, int sig, int code)
+{
+	const struct ctl_call *call;
+	int n;
+
+	if (code == SI_USER || code == SI_TKILL) {
+		siginfo_sender(o, u);
+	} else if (code == SI_TIMER) {
+		set_num(siginfo_field(o, "si_timerid"), CTL_VAL_HEX,
+			read_num(u, 4));
+		set_int(siginfo_field(o, "si_overrun"),
+			(int32_t)read_num(u + 4, 4));
+		siginfo_value(o, u + 8, w);
+	} else if (code < 0) {
+		siginfo_sender(o, u);
+		siginfo_value(o, u + 8, w);
+	} else if (sig == SIGCHLD) {
+		siginfo_sender(o, u);
+		n = (int32_t)read_num(u + 8, 4);
+		if (code == CLD_EXITED)
+			set_int(siginfo_field(o, "si_status"), n);
+		else
+			set_signal(siginfo_field(o, "si_status"), n);
+		u += w == 8 ? 16 : 12;
+		set_int(siginfo_field(o, "si_utime"),
+			sign_extend(read_num(u, w), w));
+		set_int(siginfo_field(o, "si_stime"),
+			sign_extend(read_num(u + w, w), w));
+	} else if (sig == SIGPOLL) {
+		set_int(siginfo_field(o, "si_band"),
+			sign_extend(read_num(u, w), w));
+		set_int(siginfo_field(o, "si_fd"),
+			(int32_t)read_num(u + w, 4));
+	} else if (sig == SIGSYS) {
+		set_pointer(siginfo_field(o, "si_call_addr"), read_num(u, w));
+		n = (int32_t)read_num(u + w, 4);
+		/* AUDIT_ARCH_I386, _X86_64 */
+		call = ctl_call_of(read_num(u + w + 4, 4) == 0x40000003 ?
+				   CTL_ABI_COMPAT : CTL_ABI_NATIVE, n);
+		if (call)
+			set_made_name(d, siginfo_field(o, "si_syscall"), n,
+				      "__NR_%s", call->name);
+		else
+			set_int(siginfo_field(o, "si_syscall"), n);
+		set_enum(siginfo_field(o, "si_arch"), &ctl_tab_audit_arch,
+			 read_num(u + w + 4, 4));
+	} else if (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL ||
+		   sig == SIGFPE || sig == SIGTRAP) {
+		set_pointer(siginfo_field(o, "si_addr"), read_num(u, w));
+	}
+}
+
+/* p: CTL_SIGINFO_BYTES of them, as programs of this ABI see them. */
+static void set_siginfo(struct ctl_decoder *d, struct ctl_val *v,
+			const unsigned char *p, int abi)
+{
+	unsigned w = abi == CTL_ABI_COMPAT ? 4 : 8;
+	int sig = (int32_t)read_num(p, 4), err = (int32_t)read_num(p + 4, 4);
+	int code = (int32_t)read_num(p + 8, 4);
+	struct siginfo_out o = { take_vals(d, 10), 0 };
+	const char *name = NULL;
+
+	v->kind = CTL_VAL_HEX;
+	if (!o.v)
+		return;
+	set_signal(siginfo_field(&o, "si_signo"), sig);
+	if (code > 0 && code_table(sig))
+		name = ctl_table_name(code_table(sig), code);
+	if (!name)
+		name = ctl_table_name(&ctl_tab_si_code, (int64_t)code);
+	if (name)
+		set_name(siginfo_field(&o, "si_code"), (int64_t)code, name);
+	else
+		set_num(siginfo_field(&o, "si_code"), CTL_VAL_HEX,
+			(uint32_t)code);
+	if (err) {
+		name = ctl_errno_name(err);
+		if (name)
+			set_name(siginfo_field(&o, "si_errno"), err, name);
+		else
+			set_int(siginfo_field(&o, "si_errno"), err);
+	}
+	siginfo_rest(d, &o, p + (w == 8 ? 16 : 12), w, sig, code);
+	v->kind = CTL_VAL_STRUCT;
+	v->child = o.v;
+	v->nchild = o.n;
+}
+
 /* -- structures ----------------------------------------------------------- */
 
 static void set_struct(struct ctl_decoder *d, struct ctl_val *v,
@@ -458,6 +656,8 @@ static void set_field(struct ctl_decoder *d, struct ctl_val *v,
 		set_struct(d, v, f->ref, &in, 0, depth + 1);
 	} else if (f->kind == K_CHARS) {
 		set_string(v, &in, 0);
+	} else if (f->kind == K_SIGINFO) {
+		set_siginfo(d, v, in.p, d->abi);
 	} else if (!set_number(d, v, f->kind, f->ref,
 			       read_num(in.p, f->size), f->size)) {
 		set_num(v, CTL_VAL_HEX, read_num(in.p, f->size));
@@ -491,6 +691,35 @@ static unsigned put_field(struct ctl_decoder *d, struct ctl_val *out,
 	out->child = c;
 	out->nchild = i;
 	return 1;
+}
+
+/* Others are what happened to be there. */
+static bool field_counts(const struct ctl_struct *st, const struct ctl_field *f,
+			 const struct bytes *b)
+{
+	uint64_t flags;
+
+	if (st == &ctl_st_sigevent)
+		return f->off != 0 || b->len < 8 || read_num(b->p, 8);
+	if (st != &ctl_st_clone_args || b->len < 8)
+		return true;
+	flags = read_num(b->p, 8);
+	switch (f->off) {
+	case 8:
+		return flags & CLONE_PIDFD;
+	case 16:
+		return flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID);
+	case 24:
+		return flags & CLONE_PARENT_SETTID;
+	case 56:
+		return flags & CLONE_SETTLS;
+	case 64: /* set_tid, set_tid_size */
+	case 72:
+		return b->len >= 80 && read_num(b->p + 72, 8);
+	case 80:
+		return flags & 0x200000000ULL; /* CLONE_INTO_CGROUP */
+	}
+	return true;
 }
 
 static bool is_shown(const struct ctl_decoder *d, const struct ctl_struct *st,
@@ -540,6 +769,8 @@ static void set_struct(struct ctl_decoder *d, struct ctl_val *v,
 	for (i = 0; i < st->nfields; i++) {
 		const struct ctl_field *f = &st->field[i];
 
+		if (!field_counts(st, f, b))
+			continue;
 		if (f->off + f->size > b->len) {
 			v->flags |= CTL_VALF_FAULT;
 			continue;
@@ -554,12 +785,14 @@ static void set_struct(struct ctl_decoder *d, struct ctl_val *v,
 	v->value = addr;
 	v->child = c;
 	v->nchild = n;
-	if (st->nfields == 1 && st->field[0].kind == K_SIGSET) {
+	if (st->nfields == 1 && (st->field[0].kind == K_SIGSET ||
+				 st->field[0].kind == K_SIGINFO)) {
 		/* It has brackets of its own. */
 		const char *name = v->name;
 
 		*v = c[0];
 		v->name = name;
+		v->value = st->field[0].kind == K_SIGSET ? v->value : addr;
 		v->flags |= b->flags;
 	} else if (st->nfields == 1 && !st->field[0].name) {
 		/* A plain number behind a pointer: "[16]". */
@@ -573,6 +806,39 @@ static void set_struct(struct ctl_decoder *d, struct ctl_val *v,
 	}
 }
 
+/* Two structures, each with half of the bits of three sets. */
+static bool set_capabilities(struct ctl_decoder *d, struct ctl_val *v,
+			     const struct bytes *b, uint64_t addr)
+{
+	struct ctl_val *c = take_vals(d, ctl_st_capdata.nfields);
+	unsigned i;
+
+	if (!c || b->len < 24)
+		return false;
+	for (i = 0; i < ctl_st_capdata.nfields; i++) {
+		c[i].name = ctl_st_capdata.field[i].name;
+		set_flags(d, &c[i], &ctl_tab_cap,
+			  read_num(b->p + 4 * i, 4) |
+				  read_num(b->p + 12 + 4 * i, 4) << 32);
+	}
+	v->kind = CTL_VAL_STRUCT;
+	v->value = addr;
+	v->child = c;
+	v->nchild = i;
+	return true;
+}
+
+/* utimensat(2) gives two of the nanoseconds a meaning that no time has. */
+static void name_time(struct ctl_val *v)
+{
+	if (v->nchild != 2)
+		return;
+	if (v->child[1].value == 0x3fffffff)
+		set_name(v, v->child[1].value, "UTIME_NOW");
+	else if (v->child[1].value == 0x3ffffffe)
+		set_name(v, v->child[1].value, "UTIME_OMIT");
+}
+
 static void set_array(struct ctl_decoder *d, struct ctl_val *v,
 		      const struct ctl_struct *st, const struct bytes *b,
 		      uint64_t addr)
@@ -584,6 +850,8 @@ static void set_array(struct ctl_decoder *d, struct ctl_val *v,
 	set_pointer(v, addr);
 	v->flags |= b->flags;
 	if (!n && (b->flags & CTL_VALF_FAULT))
+		return;
+	if (st == &ctl_st_capdata && set_capabilities(d, v, b, addr))
 		return;
 	if (n > MAX_ELEMENTS) {
 		n = MAX_ELEMENTS;
@@ -599,6 +867,9 @@ static void set_array(struct ctl_decoder *d, struct ctl_val *v,
 			set_field(d, &c[i], &st->field[0], &e, 0);
 		else
 			set_struct(d, &c[i], st, &e, 0, 1);
+		if (st == &ctl_st_timespec || st == &ctl_st_timespec64 ||
+		    st == &ctl_st_timespec32)
+			name_time(&c[i]);
 	}
 	/* pipe(2): one pair is two numbers. */
 	if (bare && n == 1 && st->field[0].count > 1) {
@@ -636,7 +907,7 @@ static void set_sockaddr(struct ctl_decoder *d, struct ctl_val *v,
 
 	set_pointer(v, addr);
 	v->flags |= b->flags;
-	if (b->len < 2 || !(c = take_vals(d, 4)))
+	if (b->len < 2 || !(c = take_vals(d, 5)))
 		return;
 	family = read_num(b->p, 2);
 	c[0].name = "sa_family";
@@ -668,6 +939,8 @@ static void set_sockaddr(struct ctl_decoder *d, struct ctl_val *v,
 			break;
 		c[n].name = "sin6_port";
 		set_num(&c[n++], CTL_VAL_UINT, ntohs(read_num(b->p + 2, 2)));
+		c[n].name = "sin6_flowinfo";
+		set_num(&c[n++], CTL_VAL_UINT, ntohl(read_num(b->p + 4, 4)));
 		c[n].name = "sin6_addr";
 		if (inet_ntop(AF_INET6, b->p + 8, text, sizeof(text)))
 			set_text(d, &c[n++], text);
@@ -780,6 +1053,67 @@ static size_t padded(size_t n)
 	return (n + 7) & ~(size_t)7;
 }
 
+#define MAX_CMSGS 8
+
+static void set_cmsg_data(struct ctl_decoder *d, struct ctl_val *v,
+			  const struct bytes *b, int level, int type)
+{
+	if (level == SOL_SOCKET && type == SCM_RIGHTS && b->len >= 4)
+		set_array(d, v, &ctl_st_fd, b, 0);
+	else if (level == SOL_SOCKET && type == SCM_CREDENTIALS &&
+		 b->len >= ctl_st_ucred.size)
+		set_struct(d, v, &ctl_st_ucred, b, 0, 1);
+	else
+		set_bytes(v, CTL_VAL_BYTES, b, 0);
+}
+
+/* Control messages, each with its length in front. */
+static void set_cmsgs(struct ctl_decoder *d, struct ctl_val *v,
+		      const struct bytes *b, uint64_t addr)
+{
+	unsigned w = d->abi == CTL_ABI_COMPAT ? 4 : 8, n = 0;
+	struct ctl_val *c = take_vals(d, MAX_CMSGS), *e;
+	size_t at = 0;
+
+	set_bytes(v, CTL_VAL_BYTES, b, addr);
+	if (!c)
+		return;
+	while (n < MAX_CMSGS && b->len - at >= w + 8) {
+		const unsigned char *p = b->p + at;
+		uint64_t len = read_num(p, w);
+		int level = (int32_t)read_num(p + w, 4);
+		int type = (int32_t)read_num(p + w + 4, 4);
+		struct bytes data = { p + w + 8, 0, 0 };
+
+		if (len < w + 8 || len > b->len - at || !(e = take_vals(d, 4)))
+			break;
+		data.len = len - w - 8;
+		e[0].name = "cmsg_len";
+		set_num(&e[0], CTL_VAL_UINT, len);
+		e[1].name = "cmsg_level";
+		set_enum(&e[1], &ctl_tab_sol, (uint32_t)level);
+		e[2].name = "cmsg_type";
+		if (level == SOL_SOCKET)
+			set_enum(&e[2], &ctl_tab_scm, (uint32_t)type);
+		else
+			set_num(&e[2], CTL_VAL_HEX, (uint32_t)type);
+		e[3].name = "cmsg_data";
+		set_cmsg_data(d, &e[3], &data, level, type);
+		c[n].kind = CTL_VAL_STRUCT;
+		c[n].child = e;
+		c[n++].nchild = data.len ? 4 : 3;
+		len = (len + w - 1) & ~(uint64_t)(w - 1);
+		if (len > b->len - at)
+			break;
+		at += len;
+	}
+	if (!n)
+		return;
+	v->kind = CTL_VAL_ARRAY;
+	v->child = c;
+	v->nchild = n;
+}
+
 static void set_msghdr(struct ctl_decoder *d, struct ctl_val *v,
 		       const struct bytes *b, uint64_t addr, bool out)
 {
@@ -823,7 +1157,7 @@ static void set_msghdr(struct ctl_decoder *d, struct ctl_val *v,
 	if (m.controllen) {
 		c[n].name = "msg_control";
 		if (m.got_control)
-			set_bytes(&c[n++], CTL_VAL_BYTES, &control, m.control);
+			set_cmsgs(d, &c[n++], &control, m.control);
 		else
 			set_pointer(&c[n++], m.control);
 	}
@@ -857,7 +1191,31 @@ static void set_fdset(struct ctl_decoder *d, struct ctl_val *v,
 		}
 	d->used -= (MAX_ELEMENTS - n) * sizeof(*c);
 	v->kind = CTL_VAL_ARRAY;
-	v->flags |= b->flags & CTL_VALF_OUT;
+	v->flags |= (b->flags & CTL_VALF_OUT) | CTL_VALF_SET;
+	v->child = c;
+	v->nchild = n;
+}
+
+static void set_cpus(struct ctl_decoder *d, struct ctl_val *v,
+		     const struct bytes *b, uint64_t addr)
+{
+	struct ctl_val *c = take_vals(d, MAX_ELEMENTS);
+	unsigned i, n = 0;
+
+	set_pointer(v, addr);
+	if (!c || (!b->len && (b->flags & CTL_VALF_FAULT)))
+		return;
+	for (i = 0; i < 8 * b->len; i++)
+		if (b->p[i / 8] >> (i % 8) & 1) {
+			if (n == MAX_ELEMENTS) {
+				v->flags |= CTL_VALF_CUT;
+				break;
+			}
+			set_num(&c[n++], CTL_VAL_UINT, i);
+		}
+	d->used -= (MAX_ELEMENTS - n) * sizeof(*c);
+	v->kind = CTL_VAL_ARRAY;
+	v->flags |= b->flags | CTL_VALF_SET;
 	v->child = c;
 	v->nchild = n;
 }
@@ -896,23 +1254,43 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 		set_int(v, 0);
 	switch (sub) {
 	case SP_IOCTL:
+		if ((uint32_t)arg[1] == 0x40049409) { /* FICLONE */
+			set_num(v, CTL_VAL_FD, (int32_t)arg[i]);
+			return;
+		}
 		st = ioctl_struct(arg[1]);
 		break;
 	case SP_FCNTL:
-		switch (arg[1]) {
-		case 2: /* F_SETFD */
+		switch ((uint32_t)arg[1]) {
+		case F_SETFD:
 			set_flags(d, v, &ctl_tab_fdflags, arg[i]);
 			return;
-		case 4: /* F_SETFL */
+		case F_SETFL:
 			set_flags(d, v, &ctl_tab_open, arg[i]);
 			return;
-		case 5: /* F_GETLK, F_SETLK, F_SETLKW and the OFD ones */
-		case 6:
-		case 7:
-		case 36:
-		case 37:
-		case 38:
+		case F_SETLEASE:
+			set_enum(v, &ctl_tab_lease, (uint32_t)arg[i]);
+			return;
+		case F_NOTIFY:
+			set_flags(d, v, &ctl_tab_dnotify, (uint32_t)arg[i]);
+			return;
+		case F_ADD_SEALS:
+			set_flags(d, v, &ctl_tab_seals, (uint32_t)arg[i]);
+			return;
+		case F_SETSIG:
+			set_number(d, v, K_SIG, NULL, arg[i], 4);
+			return;
+		case F_GETLK:
+		case F_SETLK:
+		case F_SETLKW:
+		case F_OFD_GETLK:
+		case F_OFD_SETLK:
+		case F_OFD_SETLKW:
 			st = &ctl_st_flock;
+			break;
+		case F_GETOWN_EX:
+		case F_SETOWN_EX:
+			st = &ctl_st_f_owner_ex;
 			break;
 		default:
 			set_int(v, (int64_t)arg[i]);
@@ -931,12 +1309,16 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 		case 13:
 			st = &ctl_st_timespec;
 			break;
+		default:
+			set_num(v, CTL_VAL_UINT, (uint32_t)arg[i]);
 		}
 		break;
 	case SP_PROTO:
 		/* What the other families have is their own. */
 		if (arg[0] == AF_INET || arg[0] == AF_INET6)
 			set_enum(v, &ctl_tab_ipproto, (uint32_t)arg[i]);
+		else if (arg[0] == AF_NETLINK)
+			set_enum(v, &ctl_tab_netlink, (uint32_t)arg[i]);
 		else
 			set_int(v, (int32_t)arg[i]);
 		return;
@@ -969,16 +1351,17 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 	case SP_FUTEXVAL:
 		set_num(v, CTL_VAL_UINT, (uint32_t)arg[i]);
 		return;
-	case SP_PRCTL:
-		if (arg[0] == 15 && /* PR_SET_NAME */
-		    capture(d, i, CTL_AT_ENTRY, CTL_CAP_STR, &b))
-			set_string(v, &b, arg[i]);
-		return;
 	case SP_SETOPT:
 	case SP_GETOPT:
-		if (capture(d, i, sub == SP_SETOPT ? CTL_AT_ENTRY : CTL_AT_EXIT,
-			    0, &b) && b.len == 4)
+		if (!capture(d, i, sub == SP_SETOPT ? CTL_AT_ENTRY : CTL_AT_EXIT,
+			     0, &b) || !b.len)
+			return;
+		if (arg[1] == SOL_SOCKET && arg[2] == SO_LINGER && b.len == 8)
+			set_struct(d, v, &ctl_st_linger, &b, arg[i], 0);
+		else if (b.len == 4)
 			set_array(d, v, &ctl_st_int, &b, arg[i]);
+		else
+			set_bytes(v, CTL_VAL_BYTES, &b, arg[i]);
 		return;
 	}
 	st = st ? ctl_struct_of(st, d->abi) : NULL;
@@ -989,6 +1372,11 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 		b.len = st->size;
 		b.flags &= CTL_VALF_OUT;
 		set_struct(d, v, st, &b, arg[i], 0);
+		/* Whose lock it is only F_GETLK tells. */
+		if (sub == SP_FCNTL && st->field[st->nfields - 1].kind == K_PID &&
+		    st != &ctl_st_f_owner_ex && arg[1] != F_GETLK &&
+		    arg[1] != F_OFD_GETLK && v->nchild)
+			v->nchild--;
 	} else if (st) {
 		set_pointer(v, arg[i]);
 	}
@@ -1005,15 +1393,40 @@ static bool either(struct ctl_decoder *d, const struct ctl_arg *a, unsigned i,
 	return (a->dir & DIR_IN) && capture(d, i, CTL_AT_ENTRY, 0, b);
 }
 
+/*
+ * What goes in and comes out as another: times that are left, lengths, offsets,
+ * sets of descriptors.  Both are of interest.
+ */
+static bool both(struct ctl_decoder *d, const struct ctl_arg *a, unsigned i,
+		 struct bytes *in, struct bytes *out)
+{
+	const struct ctl_struct *st = a->ref;
+	bool has;
+
+	if (a->dir != (DIR_IN | DIR_OUT))
+		return false;
+	if (a->kind == K_FDSET)
+		has = true;
+	else
+		has = a->kind == K_STRUCT &&
+		      (st == &ctl_st_int || st == &ctl_st_off ||
+		       st == &ctl_st_timespec || st == &ctl_st_timespec64 ||
+		       st == &ctl_st_timeval);
+	return has && capture(d, i, CTL_AT_ENTRY, 0, in) &&
+	       capture(d, i, CTL_AT_EXIT, 0, out) && out->len &&
+	       in->len == out->len &&
+	       (a->kind == K_FDSET || memcmp(in->p, out->p, in->len));
+}
+
 static void set_arg(struct ctl_decoder *d, struct ctl_val *v,
-		    const struct ctl_arg *a, unsigned i)
+		    const struct ctl_arg *a, unsigned i, struct ctl_val *came)
 {
 	uint64_t n = d->rec->arg[i];
 	bool wide = a->kind == K_LONG || a->kind == K_ULONG ||
 		    a->kind == K_HEXL || a->kind == K_SIZE ||
 		    a->kind == K_OFF || a->kind == K_PTR || a->kind == K_FLAGSL;
 	const struct ctl_struct *st;
-	struct bytes b, data;
+	struct bytes b, out, data;
 
 	v->name = a->name;
 	if (d->flags & CTL_DECODE_RAW) {
@@ -1044,13 +1457,25 @@ static void set_arg(struct ctl_decoder *d, struct ctl_val *v,
 			break;
 		if (a->sub == SUB_cwd)
 			set_string(v, &b, n);
+		else if (a->sub == SUB_cpumask)
+			set_cpus(d, v, &b, n);
 		else if (b.len || !(b.flags & CTL_VALF_FAULT))
 			set_bytes(v, CTL_VAL_BYTES, &b, n);
 		break;
 	case K_STRUCT:
 		st = ctl_struct_of(a->ref, d->abi);
-		if (st && either(d, a, i, &b))
+		if (!st)
+			break;
+		if (both(d, a, i, &b, &out)) {
+			set_struct(d, came, st, &out, n, 0);
 			set_struct(d, v, st, &b, n, 0);
+		} else if (either(d, a, i, &b)) {
+			/* It goes as far as the caller says: clone3(2). */
+			if (a->ref == &ctl_st_clone_args &&
+			    b.len > d->rec->arg[1])
+				b.len = d->rec->arg[1];
+			set_struct(d, v, st, &b, n, 0);
+		}
 		break;
 	case K_ARRAY:
 		st = ctl_struct_of(a->ref, d->abi);
@@ -1081,17 +1506,38 @@ static void set_arg(struct ctl_decoder *d, struct ctl_val *v,
 			set_vector(d, v, &b, n);
 		break;
 	case K_FDSET:
-		if (capture(d, i, CTL_AT_EXIT, 0, &b))
+		if (both(d, a, i, &b, &out))
+			set_fdset(d, came, &out, n);
+		if (capture(d, i, CTL_AT_ENTRY, 0, &b))
 			set_fdset(d, v, &b, n);
 		break;
 	}
 }
 
-static void set_ret(struct ctl_decoder *d, struct ctl_val *v, unsigned kind)
+static bool is_fcntl(const struct ctl_call *call)
+{
+	return call->arg[2].kind == K_SPEC && call->arg[2].sub == SP_FCNTL;
+}
+
+static void set_ret(struct ctl_decoder *d, struct ctl_val *v,
+		    const struct ctl_call *call)
 {
 	int64_t n = d->rec->ret;
 
-	switch (kind) {
+	if (is_fcntl(call) && n >= 0 && !(d->flags & CTL_DECODE_RAW))
+		switch ((uint32_t)d->rec->arg[1]) {
+		case F_DUPFD:
+		case F_DUPFD_CLOEXEC:
+			set_num(v, CTL_VAL_FD, n);
+			return;
+		case F_GETFL:
+			set_flags(d, v, &ctl_tab_open, n);
+			return;
+		case F_GETFD:
+			set_flags(d, v, &ctl_tab_fdflags, n);
+			return;
+		}
+	switch (call->ret) {
 	case K_FD:
 		set_num(v, CTL_VAL_FD, n);
 		break;
@@ -1106,10 +1552,26 @@ static void set_ret(struct ctl_decoder *d, struct ctl_val *v, unsigned kind)
 	}
 }
 
-/*
- * How many of the arguments of the row this call looks at: others are what
- * happened to be in the registers.
+/* -- which arguments a call looks at --------------------------------------
+ *
+ * Others are what happened to be in the registers.
  */
+
+static unsigned fcntl_args(uint32_t cmd)
+{
+	switch (cmd) {
+	case F_GETFD:
+	case F_GETFL:
+	case F_GETOWN:
+	case F_GETSIG:
+	case F_GETLEASE:
+	case F_GETPIPE_SZ:
+	case F_GET_SEALS:
+		return 2;
+	}
+	return 3;
+}
+
 static unsigned used_args(const struct ctl_call *call, const __u64 *arg,
 			  unsigned n)
 {
@@ -1118,31 +1580,207 @@ static unsigned used_args(const struct ctl_call *call, const __u64 *arg,
 	    call->arg[n - 2].ref == &ctl_tab_open &&
 	    !(arg[n - 2] & (0100 | 020000000)))
 		return n - 1;
+	/* Only devices have numbers: mknod(2). */
+	if (n >= 3 && call->arg[n - 1].kind == K_DEV &&
+	    call->arg[n - 2].ref == &ctl_tab_mknod &&
+	    (arg[n - 2] & 0170000) != 0020000 &&
+	    (arg[n - 2] & 0170000) != 0060000)
+		return n - 1;
+	/* MREMAP_FIXED, MREMAP_DONTUNMAP */
+	if (n == 5 && call->arg[3].ref == &ctl_tab_mremap && !(arg[3] & 6))
+		return 4;
+	if (n == 3 && is_fcntl(call))
+		return fcntl_args(arg[1]);
+	/* FIOCLEX, FIONCLEX */
 	if (n == 3 && call->arg[2].kind == K_SPEC &&
-	    call->arg[2].sub == SP_FCNTL)
-		switch ((uint32_t)arg[1]) {
-		case F_GETFD:
-		case F_GETFL:
-		case F_GETOWN:
-		case F_GETSIG:
-		case F_GETLEASE:
-		case F_GETPIPE_SZ:
-		case F_GET_SEALS:
-			return 2;
-		}
-	if (n == 6 && call->arg[1].ref == &ctl_tab_futex)
-		switch (arg[1] & 0x7f) {
-		case 1: /* FUTEX_WAKE */
-			return 3;
-		case 0: /* FUTEX_WAIT: the time-out ends it */
-		case 6: /* FUTEX_LOCK_PI */
-		case 13: /* FUTEX_LOCK_PI2 */
-			return 4;
-		case 7: /* FUTEX_UNLOCK_PI */
-		case 8: /* FUTEX_TRYLOCK_PI */
-			return 2;
-		}
+	    call->arg[2].sub == SP_IOCTL && (arg[1] == 0x5450 ||
+					     arg[1] == 0x5451))
+		return 2;
+	/* MEMBARRIER_CMD_FLAG_CPU */
+	if (n == 3 && call->arg[0].ref == &ctl_tab_membarrier && !(arg[1] & 1))
+		return 2;
 	return n;
+}
+
+static void drop_arg(struct ctl_decoded *out, unsigned i)
+{
+	out->nargs--;
+	memmove(&out->arg[i], &out->arg[i + 1],
+		(out->nargs - i) * sizeof(out->arg[0]));
+}
+
+static void shape_futex(struct ctl_decoder *d, struct ctl_decoded *out)
+{
+	static const char *const ops[] = { "SET", "ADD", "OR", "ANDN", "XOR" };
+	static const char *const cmps[] = { "EQ", "NE", "LT", "LE", "GT",
+					    "GE" };
+	struct ctl_val *val3 = &out->arg[5];
+	uint32_t n = val3->value;
+
+	if (out->nargs < 6)
+		return;
+	switch (d->rec->arg[1] & 0x7f) {
+	case 1: /* FUTEX_WAKE */
+	case 2: /* FUTEX_FD */
+		out->nargs = 3;
+		break;
+	case 0: /* FUTEX_WAIT: the time-out ends it */
+		out->nargs = 4;
+		break;
+	case 6: /* FUTEX_LOCK_PI */
+	case 13: /* FUTEX_LOCK_PI2 */
+		drop_arg(out, 2);
+		out->nargs = 3;
+		break;
+	case 7: /* FUTEX_UNLOCK_PI */
+	case 8: /* FUTEX_TRYLOCK_PI */
+		out->nargs = 2;
+		break;
+	case 3: /* FUTEX_REQUEUE */
+	case 11: /* FUTEX_WAIT_REQUEUE_PI */
+		out->nargs = 5;
+		break;
+	case 5: /* FUTEX_WAKE_OP */
+		if ((n >> 28 & 7) < ARRAY_SIZE(ops) &&
+		    (n >> 24 & 15) < ARRAY_SIZE(cmps))
+			set_made_name(d, val3, n, "%sFUTEX_OP_%s<<28|%#x<<12|"
+				      "FUTEX_OP_CMP_%s<<24|%#x",
+				      n >> 31 ? "FUTEX_OP_OPARG_SHIFT<<28|" : "",
+				      ops[n >> 28 & 7], n >> 12 & 0xfff,
+				      cmps[n >> 24 & 15], n & 0xfff);
+		break;
+	case 9: /* FUTEX_WAIT_BITSET */
+	case 10: /* FUTEX_WAKE_BITSET */
+		if (n == UINT32_MAX)
+			set_name(val3, n, "FUTEX_BITSET_MATCH_ANY");
+		drop_arg(out, 4);
+		if ((d->rec->arg[1] & 0x7f) == 10)
+			drop_arg(out, 3);
+		break;
+	}
+}
+
+static void set_captured_name(struct ctl_decoder *d, struct ctl_val *v,
+			      unsigned i, unsigned when)
+{
+	struct bytes b;
+
+	set_pointer(v, d->rec->arg[i]);
+	if (capture(d, i, when, CTL_CAP_STR, &b))
+		set_string(v, &b, d->rec->arg[i]);
+}
+
+static void set_capability(struct ctl_val *v, uint64_t n)
+{
+	const char *name = ctl_table_name(&ctl_tab_cap, n);
+
+	if (name)
+		set_name(v, n, name);
+	else
+		set_num(v, CTL_VAL_HEX, n);
+}
+
+static void shape_prctl(struct ctl_decoder *d, struct ctl_decoded *out)
+{
+	static const char *const dumpable[] = { "SUID_DUMP_DISABLE",
+						"SUID_DUMP_USER",
+						"SUID_DUMP_ROOT" };
+	static const char *const ambient[] = {
+		NULL, "PR_CAP_AMBIENT_IS_SET", "PR_CAP_AMBIENT_RAISE",
+		"PR_CAP_AMBIENT_LOWER", "PR_CAP_AMBIENT_CLEAR_ALL",
+	};
+	const __u64 *arg = d->rec->arg;
+
+	switch ((uint32_t)arg[0]) {
+	case 3: /* PR_GET_DUMPABLE */
+	case 7: /* PR_GET_KEEPCAPS */
+	case 13: /* PR_GET_TIMING */
+	case 21: /* PR_GET_SECCOMP */
+	case 27: /* PR_GET_SECUREBITS */
+	case 30: /* PR_GET_TIMERSLACK */
+	case 31: /* PR_TASK_PERF_EVENTS_DISABLE, _ENABLE */
+	case 32:
+		out->nargs = 1;
+		break;
+	case 1: /* PR_SET_PDEATHSIG */
+		set_number(d, &out->arg[1], K_SIG, NULL, arg[1], 4);
+		out->nargs = 2;
+		break;
+	case 15: /* PR_SET_NAME */
+		set_captured_name(d, &out->arg[1], 1, CTL_AT_ENTRY);
+		out->nargs = 2;
+		break;
+	case 16: /* PR_GET_NAME */
+		set_captured_name(d, &out->arg[1], 1, CTL_AT_EXIT);
+		out->nargs = 2;
+		break;
+	case 23: /* PR_CAPBSET_READ, PR_CAPBSET_DROP */
+	case 24:
+		set_capability(&out->arg[1], arg[1]);
+		out->nargs = 2;
+		break;
+	case 47: /* PR_CAP_AMBIENT */
+		if (arg[1] < ARRAY_SIZE(ambient) && ambient[arg[1]])
+			set_name(&out->arg[1], arg[1], ambient[arg[1]]);
+		if (arg[1] < 4)
+			set_capability(&out->arg[2], arg[2]);
+		break;
+	case 4: /* PR_SET_DUMPABLE */
+		set_num(&out->arg[1], CTL_VAL_UINT, arg[1]);
+		if (arg[1] < ARRAY_SIZE(dumpable))
+			set_name(&out->arg[1], arg[1], dumpable[arg[1]]);
+		out->nargs = 2;
+		break;
+	case 8: /* PR_SET_KEEPCAPS */
+	case 29: /* PR_SET_TIMERSLACK */
+	case 36: /* PR_SET_CHILD_SUBREAPER */
+		set_num(&out->arg[1], CTL_VAL_UINT, arg[1]);
+		out->nargs = 2;
+		break;
+	case 38: /* PR_SET_NO_NEW_PRIVS; the rest has to be zero */
+	case 41: /* PR_SET_THP_DISABLE */
+		set_num(&out->arg[1], CTL_VAL_UINT, arg[1]);
+		break;
+	case 0x59616d61: /* PR_SET_PTRACER */
+		set_int(&out->arg[1], (int32_t)arg[1]);
+		if (arg[1] == (d->abi == CTL_ABI_COMPAT ? UINT32_MAX :
+							  UINT64_MAX))
+			set_name(&out->arg[1], arg[1], "PR_SET_PTRACER_ANY");
+		out->nargs = 2;
+		break;
+	case 2: /* PR_GET_PDEATHSIG */
+	case 14: /* PR_SET_TIMING */
+	case 25: /* PR_GET_TSC, PR_SET_TSC */
+	case 26:
+	case 28: /* PR_SET_SECUREBITS */
+	case 37: /* PR_GET_CHILD_SUBREAPER */
+	case 40: /* PR_GET_TID_ADDRESS */
+		out->nargs = 2;
+		break;
+	}
+}
+
+/* The thread's number is written where the flags say so. */
+static void shape_clone(struct ctl_decoder *d, struct ctl_decoded *out)
+{
+	if (!(d->rec->arg[0] & (CLONE_PARENT_SETTID | CLONE_PIDFD)))
+		set_pointer(&out->arg[2], d->rec->arg[2]);
+}
+
+static void shape(struct ctl_decoder *d, const struct ctl_call *call,
+		  struct ctl_decoded *out)
+{
+	if (d->flags & CTL_DECODE_RAW)
+		return;
+	if (call->arg[1].ref == &ctl_tab_futex)
+		shape_futex(d, out);
+	else if (call->arg[1].kind == K_SPEC && call->arg[1].sub == SP_PRCTL)
+		shape_prctl(d, out);
+	else if (call->arg[0].ref == &ctl_tab_clone)
+		shape_clone(d, out);
+	/* Nothing was written when there was nobody: wait4(2), WNOHANG. */
+	else if (call->arg[1].ref == &ctl_st_wstatus && d->rec->ret <= 0)
+		set_pointer(&out->arg[1], d->rec->arg[1]);
 }
 
 CTL_EXPORT void ctl_decode(struct ctl_decoder *d,
@@ -1168,6 +1806,18 @@ CTL_EXPORT void ctl_decode(struct ctl_decoder *d,
 	out->classes = call->classes;
 	out->nargs = used_args(call, rec->arg, ctl_call_nargs(call));
 	for (i = 0; i < out->nargs; i++)
-		set_arg(d, &out->arg[i], &call->arg[i], i);
-	set_ret(d, &out->ret, call->ret);
+		set_arg(d, &out->arg[i], &call->arg[i], i, &out->out[i]);
+	for (i = 0; i < out->nargs; i++)
+		if (out->out[i].kind != CTL_VAL_INT)
+			out->nout = i + 1;
+	shape(d, call, out);
+	set_ret(d, &out->ret, call);
+}
+
+CTL_EXPORT void ctl_decode_siginfo(struct ctl_decoder *d, const void *info,
+				   struct ctl_val *out)
+{
+	memset(out, 0, sizeof(*out));
+	d->used = 0;
+	set_siginfo(d, out, info, CTL_ABI_NATIVE);
 }

@@ -13,6 +13,7 @@
 #define SOCKADDR_BYTES 128U
 #define IOVEC_BYTES 512U
 #define VECTOR_BYTES 2048U
+#define CPUMASK_BYTES 128U
 #define SPEC_BYTES 64U /* behind an ioctl's or fcntl's argument */
 #define BATCH_BYTES 16384U
 
@@ -45,25 +46,25 @@ static void op_len(struct ctl_capop *o, unsigned len, unsigned unit)
 }
 
 static void add_struct(struct program *p, const struct ctl_arg *a, unsigned i,
-		       int abi)
+		       int abi, unsigned when)
 {
 	const struct ctl_struct *st = ctl_struct_of(a->ref, abi);
 	struct ctl_capop *o;
 
 	if (!st)
 		return;
-	if (a->dir & DIR_IN)
-		op_add(p, CTL_CAP_MEM, i, CTL_AT_ENTRY, st->size);
-	if (a->dir & DIR_OUT) {
-		o = op_add(p, CTL_CAP_MEM, i, CTL_AT_EXIT, st->size);
-		if (o && (a->dir & DIR_ERR))
-			o->flags = CTL_CAPOP_ONERR;
-	}
+	o = op_add(p, CTL_CAP_MEM, i, when, st->size);
+	if (o && when == CTL_AT_EXIT && (a->dir & DIR_ERR))
+		o->flags = CTL_CAPOP_ONERR;
 }
 
-static void add_array_at(struct program *p, const struct ctl_arg *a, unsigned i,
-			 const struct ctl_struct *st, unsigned when)
+static void add_array(struct program *p, const struct ctl_arg *a, unsigned i,
+		      int abi, unsigned when)
 {
+	const struct ctl_struct *st = ctl_struct_of(a->ref, abi);
+
+	if (!st)
+		return;
 	if (a->len == LEN_FIX)
 		op_add(p, CTL_CAP_MEM, i, when, a->count * st->size);
 	else if (a->len == LEN_RET)
@@ -74,43 +75,59 @@ static void add_array_at(struct program *p, const struct ctl_arg *a, unsigned i,
 		       st->size);
 }
 
-static void add_array(struct program *p, const struct ctl_arg *a, unsigned i,
-		      int abi)
+static void add_buf_in(struct program *p, const struct ctl_arg *a, unsigned i,
+		       size_t data)
 {
-	const struct ctl_struct *st = ctl_struct_of(a->ref, abi);
-
-	if (!st)
-		return;
-	if (a->dir & DIR_IN)
-		add_array_at(p, a, i, st, CTL_AT_ENTRY);
-	if (a->dir & DIR_OUT)
-		add_array_at(p, a, i, st, CTL_AT_EXIT);
+	if (a->sub == SUB_cpumask)
+		data = CPUMASK_BYTES;
+	op_len(op_add(p, CTL_CAP_BUF, i, CTL_AT_ENTRY, data), a->len, 1);
 }
 
-static void add_spec(struct program *p, const struct ctl_arg *a, unsigned i)
+static void add_buf_out(struct program *p, const struct ctl_arg *a, unsigned i,
+			size_t data)
 {
+	if (a->sub == SUB_cwd)
+		op_add(p, CTL_CAP_STR, i, CTL_AT_EXIT, PATH_BYTES);
+	else if (a->sub == SUB_cpumask)
+		op_len(op_add(p, CTL_CAP_RET, i, CTL_AT_EXIT, CPUMASK_BYTES), 0,
+		       1);
+	else if (a->sub == SUB_NONE)
+		op_len(op_add(p, CTL_CAP_RET, i, CTL_AT_EXIT, data), 0, 1);
+}
+
+static void add_spec(struct program *p, const struct ctl_arg *a, unsigned i,
+		     unsigned when)
+{
+	bool in = when == CTL_AT_ENTRY;
+
 	switch (a->sub) {
 	case SP_IOCTL:
 	case SP_FCNTL:
-		op_add(p, CTL_CAP_MEM, i, CTL_AT_EXIT, SPEC_BYTES);
+		if (!in)
+			op_add(p, CTL_CAP_MEM, i, when, SPEC_BYTES);
 		break;
 	case SP_FUTEX:
-		op_add(p, CTL_CAP_MEM, i, CTL_AT_ENTRY, 16);
+		if (in)
+			op_add(p, CTL_CAP_MEM, i, when, 16);
 		break;
-	case SP_PRCTL:
-		op_add(p, CTL_CAP_STR, i, CTL_AT_ENTRY, 16);
+	case SP_PRCTL: /* a name that is set, or got */
+		op_add(p, CTL_CAP_STR, i, when, 16);
 		break;
-	case SP_SETOPT:
-		op_add(p, CTL_CAP_MEM, i, CTL_AT_ENTRY, 4);
+	case SP_SETOPT: /* of the length that the argument behind it says */
+		if (in)
+			op_len(op_add(p, CTL_CAP_BUF, i, when, SPEC_BYTES),
+			       i + 1, 1);
 		break;
 	case SP_GETOPT:
-		op_add(p, CTL_CAP_MEM, i, CTL_AT_EXIT, 4);
+		if (!in)
+			op_len(op_add(p, CTL_CAP_BUFP, i, when, SPEC_BYTES),
+			       i + 1, 1);
 		break;
 	}
 }
 
-static void add_arg(struct program *p, const struct ctl_arg *a, unsigned i,
-		    int abi, size_t string, size_t data)
+static void add_entry(struct program *p, const struct ctl_arg *a, unsigned i,
+		      int abi, size_t string, size_t data)
 {
 	switch (a->kind) {
 	case K_PATH:
@@ -121,26 +138,19 @@ static void add_arg(struct program *p, const struct ctl_arg *a, unsigned i,
 		break;
 	case K_BUF:
 		if (a->dir & DIR_IN)
-			op_len(op_add(p, CTL_CAP_BUF, i, CTL_AT_ENTRY, data),
-			       a->len, 1);
-		else if (a->sub == SUB_cwd)
-			op_add(p, CTL_CAP_STR, i, CTL_AT_EXIT, PATH_BYTES);
-		else if (a->sub == SUB_NONE)
-			op_len(op_add(p, CTL_CAP_RET, i, CTL_AT_EXIT, data), 0,
-			       1);
+			add_buf_in(p, a, i, data);
 		break;
 	case K_STRUCT:
-		add_struct(p, a, i, abi);
+		if (a->dir & DIR_IN)
+			add_struct(p, a, i, abi, CTL_AT_ENTRY);
 		break;
 	case K_ARRAY:
-		add_array(p, a, i, abi);
+		if (a->dir & DIR_IN)
+			add_array(p, a, i, abi, CTL_AT_ENTRY);
 		break;
 	case K_SOCKADDR:
 		if (a->dir & DIR_IN)
 			op_len(op_add(p, CTL_CAP_BUF, i, CTL_AT_ENTRY,
-				      SOCKADDR_BYTES), a->len, 1);
-		else
-			op_len(op_add(p, CTL_CAP_BUFP, i, CTL_AT_EXIT,
 				      SOCKADDR_BYTES), a->len, 1);
 		break;
 	case K_IOVEC:
@@ -149,23 +159,59 @@ static void add_arg(struct program *p, const struct ctl_arg *a, unsigned i,
 		if (a->dir & DIR_IN)
 			op_len(op_add(p, CTL_CAP_IOVDATA, i, CTL_AT_ENTRY,
 				      data), a->len, 0);
-		else if (a->dir & DIR_OUT)
-			op_len(op_add(p, CTL_CAP_IOVDATA, i, CTL_AT_EXIT, data),
-			       a->len, 0);
 		break;
 	case K_MSGHDR:
-		op_add(p, CTL_CAP_MSG, i,
-		       a->dir & DIR_IN ? CTL_AT_ENTRY : CTL_AT_EXIT, data);
+		if (a->dir & DIR_IN)
+			op_add(p, CTL_CAP_MSG, i, CTL_AT_ENTRY, data);
 		break;
 	case K_VEC:
 		op_len(op_add(p, CTL_CAP_VEC, i, CTL_AT_ENTRY, VECTOR_BYTES), 0,
 		       64);
 		break;
 	case K_FDSET:
+		op_add(p, CTL_CAP_MEM, i, CTL_AT_ENTRY, CTL_FDSET_BYTES);
+		break;
+	case K_SPEC:
+		add_spec(p, a, i, CTL_AT_ENTRY);
+		break;
+	}
+}
+
+static void add_exit(struct program *p, const struct ctl_arg *a, unsigned i,
+		     int abi, size_t data)
+{
+	switch (a->kind) {
+	case K_BUF:
+		if (!(a->dir & DIR_IN))
+			add_buf_out(p, a, i, data);
+		break;
+	case K_STRUCT:
+		if (a->dir & DIR_OUT)
+			add_struct(p, a, i, abi, CTL_AT_EXIT);
+		break;
+	case K_ARRAY:
+		if (a->dir & DIR_OUT)
+			add_array(p, a, i, abi, CTL_AT_EXIT);
+		break;
+	case K_SOCKADDR:
+		if (!(a->dir & DIR_IN))
+			op_len(op_add(p, CTL_CAP_BUFP, i, CTL_AT_EXIT,
+				      SOCKADDR_BYTES), a->len, 1);
+		break;
+	case K_IOVEC:
+		if (a->dir & DIR_OUT)
+			op_len(op_add(p, CTL_CAP_IOVDATA, i, CTL_AT_EXIT, data),
+			       a->len, 0);
+		break;
+	case K_MSGHDR:
+		if (!(a->dir & DIR_IN))
+			op_add(p, CTL_CAP_MSG, i, CTL_AT_EXIT, data);
+		break;
+	case K_FDSET:
 		op_add(p, CTL_CAP_MEM, i, CTL_AT_EXIT, CTL_FDSET_BYTES);
 		break;
 	case K_SPEC:
-		add_spec(p, a, i);
+		add_spec(p, a, i, CTL_AT_EXIT);
 		break;
 	}
 }
@@ -179,8 +225,14 @@ int ctl_capture_compile(int abi, unsigned nr, size_t string, size_t data,
 
 	/* Of calls without a row, too; and first, it has room then. */
 	op_add(&p, CTL_CAP_STACK, 0, CTL_AT_ENTRY, stack);
+	/*
+	 * What goes in first: a program has no room for all that pselect6 has,
+	 * and it is the time left over that we can do without.
+	 */
 	for (i = 0; call && i < ctl_call_nargs(call); i++)
-		add_arg(&p, &call->arg[i], i, abi, string, data);
+		add_entry(&p, &call->arg[i], i, abi, string, data);
+	for (i = 0; call && i < ctl_call_nargs(call); i++)
+		add_exit(&p, &call->arg[i], i, abi, data);
 	memcpy(op, p.op, p.n * sizeof(p.op[0]));
 	return p.n;
 }

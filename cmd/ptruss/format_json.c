@@ -71,6 +71,10 @@ static void call(struct session *s, const struct event *e, struct buf *b)
 		number(v, b);
 		buf_str(b, ",\"text\":");
 		text(v, &scratch, b);
+		if (i < d->nout && d->out[i].kind != CTL_VAL_INT) {
+			buf_str(b, ",\"out\":");
+			text(&d->out[i], &scratch, b);
+		}
 		if (s->opt->fd_paths && v->kind == CTL_VAL_FD) {
 			scratch.n = 0;
 			text_fd(&scratch, r->h.pid, v->value);

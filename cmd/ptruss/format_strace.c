@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* format_strace.c - lines that scripts written for strace can read. */
-#include <signal.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -35,6 +35,121 @@ static const char *const restart_text[] = {
 	"ERESTART_RESTARTBLOCK (Interrupted by signal)",
 };
 
+/* -- what strace says behind a result ---------------------------------------- */
+
+static const struct ctl_val *named(const struct ctl_val *v, const char *name)
+{
+	for (unsigned i = 0; i < v->nchild; i++)
+		if (v->child[i].name && strcmp(v->child[i].name, name) == 0)
+			return &v->child[i];
+	return NULL;
+}
+
+/* Opens the parentheses with the first word of them. */
+static void note(struct buf *b, bool *open)
+{
+	buf_str(b, *open ? ", " : " (");
+	*open = true;
+}
+
+/* poll(2): those that are ready. */
+static void note_ready(const struct ctl_val *fds, struct buf *b, bool *open)
+{
+	bool first = true;
+
+	for (unsigned i = 0; i < fds->nchild; i++) {
+		const struct ctl_val *fd = named(&fds->child[i], "fd");
+		const struct ctl_val *ready = named(&fds->child[i], "revents");
+
+		if (!fd || !ready || !ready->value)
+			continue;
+		if (first)
+			note(b, open);
+		buf_str(b, first ? "[" : ", ");
+		first = false;
+		buf_str(b, "{fd=");
+		text_val(b, fd, TEXT_STRUCTS | TEXT_STRACE);
+		buf_str(b, ", revents=");
+		text_val(b, ready, TEXT_STRUCTS | TEXT_STRACE);
+		buf_char(b, '}');
+	}
+	if (!first)
+		buf_char(b, ']');
+}
+
+/* select(2): the same; and the time that is left of any time-out. */
+static void note_out(const struct ctl_decoded *d, struct buf *b, bool *open)
+{
+	static const char *const sets[] = { "inp", "in ", "outp", "out ",
+					    "exp", "except " };
+
+	for (unsigned i = 0; i < d->nout; i++) {
+		const struct ctl_val *v = &d->out[i];
+		const char *what = NULL;
+
+		if (v->kind == CTL_VAL_ARRAY && v->flags & CTL_VALF_SET) {
+			for (unsigned k = 0; k < 6 && v->nchild; k += 2)
+				if (strcmp(d->arg[i].name, sets[k]) == 0)
+					what = sets[k + 1];
+		} else if (v->kind == CTL_VAL_STRUCT && d->ret.value) {
+			what = "left ";
+		}
+		if (!what)
+			continue;
+		note(b, open);
+		buf_str(b, what);
+		text_val(b, v, TEXT_STRUCTS | TEXT_STRACE);
+	}
+}
+
+static const char *name_of(const struct ctl_decoded *d)
+{
+	return d->name ? d->name : "";
+}
+
+static void notes(const struct ctl_decoded *d, struct buf *b)
+{
+	const char *name = name_of(d), *sig;
+	bool open = false;
+
+	if (strcmp(name, "poll") == 0 || strncmp(name, "ppoll", 5) == 0)
+		note_ready(&d->arg[0], b, &open);
+	if (strstr(name, "poll") || strstr(name, "select")) {
+		note_out(d, b, &open);
+		if (!d->ret.value && !open && strncmp(name, "epoll", 5)) {
+			note(b, &open);
+			buf_str(b, "Timeout");
+		}
+	} else if (strncmp(name, "rt_sigtimedwait", 15) == 0) {
+		struct ctl_val v = d->ret;
+
+		sig = ctl_signal_name(v.value);
+		if (sig) {
+			v.kind = CTL_VAL_NAME;
+			v.str = sig;
+			v.len = strlen(sig);
+			note(b, &open);
+			text_val(b, &v, TEXT_STRACE);
+		}
+	}
+	if (open)
+		buf_char(b, ')');
+}
+
+static void value(const struct ctl_val *ret, struct buf *b)
+{
+	if (ret->kind != CTL_VAL_FLAGS) {
+		text_val(b, ret, TEXT_STRUCTS | TEXT_STRACE);
+		return;
+	}
+	buf_printf(b, "%#llx", (unsigned long long)ret->value);
+	if (!ret->value && (!ret->nchild || ret->child[0].kind != CTL_VAL_NAME))
+		return;
+	buf_str(b, " (flags ");
+	text_val(b, ret, TEXT_STRACE);
+	buf_char(b, ')');
+}
+
 static void result(const struct session *s, const struct ctl_rec_syscall *r,
 		   const struct ctl_decoded *d, struct buf *b)
 {
@@ -57,14 +172,87 @@ static void result(const struct session *s, const struct ctl_rec_syscall *r,
 		if (name)
 			buf_printf(b, " (%s)", strerror(-r->ret));
 	} else {
-		text_val(b, &d->ret, TEXT_STRUCTS);
+		value(&d->ret, b);
 		if (s->opt->fd_paths && d->ret.kind == CTL_VAL_FD)
 			text_fd(b, r->h.pid, d->ret.value);
+		notes(d, b);
 	}
 	if (call_injected(s, r))
 		buf_str(b, " (INJECTED)");
 	if (s->opt->elapsed && !(r->h.flags & CTL_RECF_NORETURN))
 		buf_printf(b, " <%.6f>", r->elapsed / 1e9);
+}
+
+/* -- arguments ---------------------------------------------------------------- */
+
+static void argument(const struct session *s, const struct ctl_rec_syscall *r,
+		     const struct ctl_decoded *d, unsigned i, struct buf *b)
+{
+	const struct ctl_val *v = &d->arg[i];
+	const struct ctl_val *out = i < d->nout ? &d->out[i] : NULL;
+
+	/* A length or an offset that went in and came out as another. */
+	if (out && out->kind == CTL_VAL_ARRAY && !(out->flags & CTL_VALF_SET) &&
+	    out->nchild == 1 && v->nchild == 1) {
+		bool length = strstr(v->name, "len") != NULL;
+
+		buf_char(b, '[');
+		text_val(b, v->child, TEXT_STRACE);
+		buf_str(b, length ? " => " : "] => [");
+		text_val(b, out->child, TEXT_STRACE);
+		buf_char(b, ']');
+		return;
+	}
+	text_val(b, v, TEXT_STRUCTS | TEXT_STRACE);
+	if (s->opt->fd_paths && v->kind == CTL_VAL_FD)
+		text_fd(b, r->h.pid, v->value);
+}
+
+static const struct ctl_val *clone_argument(const struct ctl_decoded *d,
+					    const char *name)
+{
+	for (unsigned i = 0; i < d->nargs; i++)
+		if (strcmp(d->arg[i].name, name) == 0)
+			return &d->arg[i];
+	return NULL;
+}
+
+/* strace names the arguments of clone(2), and has the signal behind the flags. */
+static void clone_arguments(const struct ctl_decoded *d, struct buf *b)
+{
+	const struct ctl_val *flags = &d->arg[0], *v;
+	uint64_t bits = flags->value;
+	unsigned pass, i, n = 0;
+
+	buf_str(b, "child_stack=");
+	text_val(b, &d->arg[1], TEXT_STRUCTS | TEXT_STRACE);
+	buf_str(b, ", flags=");
+	for (pass = 0; pass < 2; pass++)
+		for (i = 0; i < flags->nchild; i++) {
+			v = &flags->child[i];
+			if ((v->value <= CSIGNAL) != pass)
+				continue;
+			if (n++)
+				buf_char(b, '|');
+			text_val(b, v, TEXT_STRUCTS | TEXT_STRACE);
+		}
+	if (!n)
+		buf_char(b, '0');
+	v = clone_argument(d, "parent_tidptr");
+	if (v && bits & (CLONE_PARENT_SETTID | CLONE_PIDFD)) {
+		buf_str(b, ", parent_tid=");
+		text_val(b, v, TEXT_STRUCTS | TEXT_STRACE);
+	}
+	v = clone_argument(d, "tls");
+	if (v && bits & CLONE_SETTLS) {
+		buf_str(b, ", tls=");
+		text_val(b, v, TEXT_STRUCTS | TEXT_STRACE);
+	}
+	v = clone_argument(d, "child_tidptr");
+	if (v && bits & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID)) {
+		buf_str(b, ", child_tidptr=");
+		text_val(b, v, TEXT_STRUCTS | TEXT_STRACE);
+	}
 }
 
 static void call(const struct session *s, const struct event *e, struct buf *b)
@@ -76,13 +264,15 @@ static void call(const struct session *s, const struct event *e, struct buf *b)
 
 	buf_str(b, call_name(r, d, name));
 	buf_char(b, '(');
-	for (unsigned i = 0; i < d->nargs; i++) {
-		if (i)
-			buf_put(b, ", ", 2);
-		text_val(b, &d->arg[i], TEXT_STRUCTS);
-		if (s->opt->fd_paths && d->arg[i].kind == CTL_VAL_FD)
-			text_fd(b, r->h.pid, d->arg[i].value);
-	}
+	if (d->nargs == 5 && strcmp(name_of(d), "clone") == 0 &&
+	    d->arg[0].kind == CTL_VAL_FLAGS)
+		clone_arguments(d, b);
+	else
+		for (unsigned i = 0; i < d->nargs; i++) {
+			if (i)
+				buf_put(b, ", ", 2);
+			argument(s, r, d, i, b);
+		}
 	buf_char(b, ')');
 	if (r->h.type == CTL_REC_SYSENTRY) {
 		buf_str(b, " <unfinished ...>\n");
@@ -95,65 +285,16 @@ static void call(const struct session *s, const struct event *e, struct buf *b)
 	stack_strace(b, e->stack);
 }
 
-static const char *code_name(int signo, int code)
+static void signal_line(const struct session *s, const struct ctl_rec_signal *r,
+			struct buf *b)
 {
-	static const char *const child[] = { "CLD_EXITED", "CLD_KILLED",
-					     "CLD_DUMPED", "CLD_TRAPPED",
-					     "CLD_STOPPED", "CLD_CONTINUED" };
+	const struct ctl_val *v = values_of_siginfo(s->values, r->info);
 
-	switch (code) {
-	case SI_USER:
-		return "SI_USER";
-	case SI_QUEUE:
-		return "SI_QUEUE";
-	case SI_TKILL:
-		return "SI_TKILL";
-	case SI_TIMER:
-		return "SI_TIMER";
-	case SI_KERNEL:
-		return "SI_KERNEL";
-	}
-	if (signo == SIGCHLD && code >= 1 && code <= 6)
-		return child[code - 1];
-	if (signo == SIGSEGV && (code == SEGV_MAPERR || code == SEGV_ACCERR))
-		return code == SEGV_MAPERR ? "SEGV_MAPERR" : "SEGV_ACCERR";
-	return NULL;
-}
-
-static void signal_line(const struct ctl_rec_signal *r, struct buf *b)
-{
-	const char *name = ctl_signal_name(r->signo), *code, *status;
-	siginfo_t si;
-
-	memcpy(&si, r->info, sizeof(si));
-	code = code_name(r->signo, si.si_code);
-	buf_printf(b, "--- %s {si_signo=%s, si_code=", name ? name : "?",
-		   name ? name : "?");
-	if (code)
-		buf_str(b, code);
-	else
-		buf_printf(b, "%#x", si.si_code);
-	if (r->signo == SIGCHLD && si.si_code > 0) {
-		buf_printf(b, ", si_pid=%d, si_uid=%u, si_status=", si.si_pid,
-			   si.si_uid);
-		status = si.si_code == CLD_EXITED ?
-				 NULL : ctl_signal_name(si.si_status);
-		if (status)
-			buf_str(b, status);
-		else
-			buf_dec(b, si.si_status);
-		buf_printf(b, ", si_utime=%ld, si_stime=%ld",
-			   (long)si.si_utime, (long)si.si_stime);
-	} else if (si.si_code == SI_USER || si.si_code == SI_TKILL ||
-		   si.si_code == SI_QUEUE) {
-		buf_printf(b, ", si_pid=%d, si_uid=%u", si.si_pid, si.si_uid);
-	} else if (r->fault) {
-		if (si.si_addr)
-			buf_printf(b, ", si_addr=%p", si.si_addr);
-		else
-			buf_str(b, ", si_addr=NULL");
-	}
-	buf_str(b, "} ---\n");
+	buf_str(b, "--- ");
+	text_val(b, v->child, TEXT_STRACE);
+	buf_char(b, ' ');
+	text_val(b, v, TEXT_STRUCTS | TEXT_STRACE);
+	buf_str(b, " ---\n");
 }
 
 /* strace has no line for these: it says nothing of a fork but the call. */
@@ -179,7 +320,7 @@ static void event(struct session *s, const struct event *e, struct buf *b)
 		call(s, e, b);
 		break;
 	case CTL_REC_SIGNAL:
-		signal_line((const void *)e->rec, b);
+		signal_line(s, (const void *)e->rec, b);
 		break;
 	case CTL_REC_EXIT:
 		if (WIFSIGNALED(x->status))

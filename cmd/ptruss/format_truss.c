@@ -124,6 +124,11 @@ static void call(const struct session *s, const struct event *e, struct buf *b)
 		if (i)
 			buf_put(b, ", ", 2);
 		text_val(b, &d->arg[i], flags);
+		/* It came out as something else. */
+		if (i < d->nout && d->out[i].kind != CTL_VAL_INT) {
+			buf_str(b, " => ");
+			text_val(b, &d->out[i], flags);
+		}
 		if (s->opt->fd_paths && d->arg[i].kind == CTL_VAL_FD)
 			text_fd(b, r->h.pid, d->arg[i].value);
 	}

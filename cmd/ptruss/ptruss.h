@@ -109,6 +109,8 @@ void values_free(struct values *v);
 int values_capture(const struct options *opt, struct ctl *h);
 const struct ctl_decoded *values_of(struct values *v,
 				    const struct ctl_rec_syscall *r);
+/* Of a signal: valid until the next record. */
+const struct ctl_val *values_of_siginfo(struct values *v, const void *info);
 /* --path, --failed, --ok: is it to be shown? */
 bool values_wanted(const struct options *opt, const struct ctl_rec_syscall *r,
 		   const struct ctl_decoded *d);
@@ -124,6 +126,7 @@ bool exec_matches(const struct options *opt, const struct ctl_rec *rec);
 #define TEXT_STRUCTS 1 /* what structures hold, not where they are */
 #define TEXT_COLOR 2
 #define TEXT_UTF8 4 /* strings may have characters beyond ASCII */
+#define TEXT_STRACE 8 /* as strace writes it, where it has its own way */
 void text_val(struct buf *b, const struct ctl_val *v, unsigned flags);
 /* fd.c: -y and --path.  What a descriptor of this process is */
 void text_fd(struct buf *b, pid_t pid, uint64_t fd);

@@ -28,22 +28,130 @@ const char *call_name(const struct ctl_rec_syscall *r,
 	return buf;
 }
 
+static bool is_named(const struct ctl_val *v, const char *name)
+{
+	return v->name && strcmp(v->name, name) == 0;
+}
+
 static void text_list(struct buf *b, const struct ctl_val *v, unsigned flags,
 		      const char *ends)
 {
+	bool strace = flags & TEXT_STRACE, first = true;
+
 	buf_char(b, ends[0]);
 	for (unsigned i = 0; i < v->nchild; i++) {
-		if (i)
+		const struct ctl_val *c = &v->child[i];
+
+		/* It tells that behind the result. */
+		if (strace && is_named(c, "revents"))
+			continue;
+		if (!first && strace && v->flags & CTL_VALF_SET)
+			buf_char(b, ' ');
+		else if (!first)
 			buf_put(b, ", ", 2);
-		if (v->child[i].name) {
-			buf_str(b, v->child[i].name);
+		first = false;
+		if (c->name && !(strace && is_named(c, "sin6_addr"))) {
+			buf_str(b, c->name);
 			buf_char(b, '=');
 		}
-		text_val(b, &v->child[i], flags);
+		text_val(b, c, flags);
 	}
 	if (v->flags & (CTL_VALF_CUT | CTL_VALF_FAULT))
 		buf_str(b, v->nchild ? ", ..." : "...");
 	buf_char(b, ends[1]);
+}
+
+/* strace counts real-time signals from 32, where the kernel begins. */
+static void strace_signal(struct buf *b, unsigned sig, const char *prefix)
+{
+	const char *name = ctl_signal_name(sig);
+
+	buf_str(b, prefix);
+	if (sig == 32)
+		buf_str(b, "RTMIN");
+	else if (sig > 32)
+		buf_printf(b, "RT_%u", sig - 32);
+	else if (name)
+		buf_str(b, strncmp(name, "SIG", 3) ? name : name + 3);
+	else
+		buf_udec(b, sig);
+}
+
+static void strace_sigset(struct buf *b, uint64_t set)
+{
+	bool most = __builtin_popcountll(set) >= 64 * 2 / 3;
+	bool first = true;
+
+	buf_str(b, most ? "~[" : "[");
+	for (unsigned sig = 1; sig <= 64; sig++) {
+		if (!(set & CTL_SIGBIT(sig)) != most)
+			continue;
+		if (!first)
+			buf_char(b, ' ');
+		first = false;
+		strace_signal(b, sig, "");
+	}
+	buf_char(b, ']');
+}
+
+static void quoted(struct buf *b, const struct ctl_val *v, unsigned flags)
+{
+	buf_char(b, '"');
+	buf_escaped(b, v->str, v->len, flags & TEXT_UTF8);
+	buf_char(b, '"');
+}
+
+/* What strace writes in a way of its own; false: nothing of the kind. */
+static bool text_strace(struct buf *b, const struct ctl_val *v)
+{
+	bool limit = v->name && strncmp(v->name, "rlim_", 5) == 0;
+
+	switch (v->kind) {
+	case CTL_VAL_NAME:
+		if (v->str[0] == '[' || strncmp(v->str, "~[", 2) == 0)
+			strace_sigset(b, v->value);
+		else if (v->value >= 32 && v->value <= 64 &&
+			 strncmp(v->str, "SIG", 3) == 0)
+			strace_signal(b, v->value, "SIG");
+		else if (limit && v->value == UINT64_MAX)
+			buf_str(b, "RLIM64_INFINITY");
+		else
+			return false;
+		return true;
+	case CTL_VAL_HEX:
+		if (is_named(v, "nl_groups"))
+			buf_printf(b, "%08llx", (unsigned long long)v->value);
+		else if (v->value)
+			buf_hex(b, v->value);
+		else
+			buf_char(b, '0');
+		return true;
+	case CTL_VAL_UINT:
+		if (limit && v->value > 1024 && v->value % 1024 == 0)
+			buf_printf(b, "%llu*1024",
+				   (unsigned long long)v->value / 1024);
+		else if (is_named(v, "sin_port") || is_named(v, "sin6_port"))
+			buf_printf(b, "htons(%u)", (unsigned)v->value);
+		else if (is_named(v, "sin6_flowinfo"))
+			buf_printf(b, "htonl(%u)", (unsigned)v->value);
+		else
+			return false;
+		return true;
+	case CTL_VAL_STR:
+		if (is_named(v, "sin_addr")) {
+			buf_str(b, "inet_addr(");
+			quoted(b, v, 0);
+			buf_char(b, ')');
+		} else if (is_named(v, "sin6_addr")) {
+			buf_str(b, "inet_pton(AF_INET6, ");
+			quoted(b, v, 0);
+			buf_str(b, ", &sin6_addr)");
+		} else {
+			return false;
+		}
+		return true;
+	}
+	return false;
 }
 
 /* More than half of all signals: those that are not in the set. */
@@ -71,6 +179,8 @@ static bool text_sigset(struct buf *b, const struct ctl_val *v)
 
 void text_val(struct buf *b, const struct ctl_val *v, unsigned flags)
 {
+	if (flags & TEXT_STRACE && text_strace(b, v))
+		return;
 	switch (v->kind) {
 	case CTL_VAL_INT:
 	case CTL_VAL_FD:
@@ -98,6 +208,11 @@ void text_val(struct buf *b, const struct ctl_val *v, unsigned flags)
 		for (unsigned i = 0; i < v->nchild; i++) {
 			if (i)
 				buf_char(b, '|');
+			/* Of a set of bits strace tells that they are bits. */
+			if (flags & TEXT_STRACE &&
+			    v->child[i].kind == CTL_VAL_NAME &&
+			    strncmp(v->child[i].str, "CAP_", 4) == 0)
+				buf_str(b, "1<<");
 			text_val(b, &v->child[i], flags);
 		}
 		if (!v->nchild)
@@ -111,9 +226,7 @@ void text_val(struct buf *b, const struct ctl_val *v, unsigned flags)
 		}
 		if (flags & TEXT_COLOR)
 			buf_str(b, "\033[32m");
-		buf_char(b, '"');
-		buf_escaped(b, v->str, v->len, flags & TEXT_UTF8);
-		buf_char(b, '"');
+		quoted(b, v, flags);
 		if (flags & TEXT_COLOR)
 			buf_str(b, "\033[39m");
 		if (v->flags & (CTL_VALF_CUT | CTL_VALF_FAULT))

@@ -9,6 +9,7 @@
 struct values {
 	struct ctl_decoder *dec;
 	struct ctl_decoded d;
+	struct ctl_val siginfo;
 };
 
 struct values *values_new(const struct options *opt)
@@ -59,6 +60,13 @@ const struct ctl_decoded *values_of(struct values *v,
 	ctl_decode(v->dec, r, &v->d);
 	return &v->d;
 }
+
+const struct ctl_val *values_of_siginfo(struct values *v, const void *info)
+{
+	ctl_decode_siginfo(v->dec, info, &v->siginfo);
+	return &v->siginfo;
+}
+
 static bool is_path(const struct ctl_val *v, const char *path)
 {
 	size_t n = strlen(path);
