@@ -198,6 +198,8 @@ struct lwp {
 
 	/* the call it is in, once its entry was seen */
 	bool insys, aborted, hidden; /* hidden: its end is our doing */
+	bool told_restart; /* its last call returned -ERESTART_RESTARTBLOCK, and
+			    * that was told */
 	unsigned nr;
 	int abi;
 	uint64_t arg[6];

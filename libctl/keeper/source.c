@@ -366,7 +366,6 @@ void source_rename(struct client *c, pid_t from, pid_t to)
 	struct src_slot *s = malloc(sizeof(*s));
 
 	if (s && bpf_map_lookup_elem(fd, &a, s) == 0) {
-		s->rec.h.tid = to;
 		bpf_map_update_elem(fd, &b, s, BPF_ANY);
 		bpf_map_delete_elem(fd, &a);
 	}

@@ -387,6 +387,8 @@ static void lwp_resume(struct lwp *l)
 		l->state = LWP_RUNNING;
 	}
 	l->syscalls = request == PTRACE_SYSCALL;
+	if (request == PTRACE_CONT)
+		l->told_restart = false;
 	l->cursig = l->curflt = 0;
 	l->why = l->what = 0;
 	l->istop = false;
@@ -992,9 +994,14 @@ static void on_exec(struct lwp *l)
 		if (caller) {
 			struct cover *cv;
 
+			/* It was in a call, which ends with it. */
+			if (l->insys && !l->hidden)
+				record_exit(l, 0, CTL_RECF_UNFINISHED);
 			list_for_each(cv, &p->covers, by_proc)
-				if (cv->client->source)
+				if (cv->client->source) {
+					source_death(cv->client, l);
 					source_rename(cv->client, old, l->tid);
+				}
 			lwp_free(l);
 			list_del(&caller->hash);
 			caller->tid = p->pid;
@@ -1201,7 +1208,7 @@ static void on_entry(struct lwp *l, const struct __ptrace_syscall_info *si)
 	if (again)
 		record_exit(l, l->ret, 0);
 	l->insys = true;
-	l->aborted = false;
+	l->aborted = l->told_restart = false;
 	l->nr = nr;
 	l->abi = abi;
 	for (i = 0; i < 6; i++)
@@ -1267,6 +1274,7 @@ static void on_exit_stop(struct lwp *l, const struct __ptrace_syscall_info *si)
 	}
 	if (!newborn)
 		record_exit(l, l->ret, l->aborted ? CTL_RECF_ABORTED : 0);
+	l->told_restart = l->ret == -516; /* -ERESTART_RESTARTBLOCK */
 	l->aborted = l->insys = false;
 	if (ctl_sysset_has(&l->proc->sysexit, l->abi, l->nr)) {
 		hold(l, PR_SYSEXIT, l->nr);
@@ -1339,8 +1347,8 @@ static void note_restart(struct lwp *l)
 	struct ctl_regs r;
 	int i;
 
-	if (l->insys || l->hidden || !syscalls_wanted(l->proc) ||
-	    lwp_getregs(l, &r) < 0 || (int64_t)r.orig_rax < 0 ||
+	if (l->insys || l->hidden || l->told_restart ||
+	    !syscalls_wanted(l->proc) || lwp_getregs(l, &r) < 0 || (int64_t)r.orig_rax < 0 ||
 	    (int64_t)r.rax != -516)
 		return;
 	l->nr = r.orig_rax;

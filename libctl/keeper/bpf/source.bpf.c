@@ -654,7 +654,7 @@ int enter(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	}
 	s->active = 0;
-	s->seen = 1;
+	s->seen = s->entered = 1;
 	if (bpf_probe_read_kernel(&g, sizeof(g), (void *)ctx->args[0]) < 0)
 		return 0;
 	abi = abi_of(&g, nr);
@@ -680,12 +680,18 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 tgid = id >> 32, tid = id;
 	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
+	bool denied = s && s->seen && !s->entered;
 	struct regs g;
 	__u32 k;
 	int abi;
 
-	if (!s || !s->seen) {
-		/* It was in the call when we came, or it was just born. */
+	if (s)
+		s->entered = 0;
+	if (!s || !s->seen || denied) {
+		/*
+		 * It was in the call when we came, or it was just born; or the
+		 * call was not made, for a seccomp filter denied it.
+		 */
 		if (!bpf_map_lookup_elem(&tasks, &tgid))
 			return 0;
 		if (bpf_probe_read_kernel(&g, sizeof(g),
@@ -700,8 +706,12 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 		if (!s)
 			return 0;
 		s->seen = 1;
-		begin(s, id, g.orig_ax, abi, &g, CTL_RECF_NOENTRY);
+		begin(s, id, g.orig_ax, abi, &g,
+		      denied ? 0 : CTL_RECF_NOENTRY);
 		s->active = 1;
+		/* All is as it was at its entry. */
+		if (denied)
+			s->retry = (1 << CTL_CAP_OPS) - 1;
 	}
 	if (!s->active)
 		return 0;
