@@ -53,6 +53,29 @@ needs_keeper()
 	return 1
 }
 
+# event_sources: what CTL_EVENTS can be here, of which each is to be tested:
+# the keeper's two when it may use both, else "default".
+event_sources()
+{
+	if [ "$CTL_BACKEND" != keeper ] || [ "$(id -u)" != 0 ]; then
+		echo default
+		return
+	fi
+	for s in bpf ptrace; do
+		CTL_EVENTS=$s ptruss -o "$tmp/probe" true 2>/dev/null && echo $s
+	done
+}
+
+# use_source SOURCE: the commands behind it have their events from there
+use_source()
+{
+	if [ "$1" = default ]; then
+		unset CTL_EVENTS
+	else
+		export CTL_EVENTS="$1"
+	fi
+}
+
 # -- waiting ------------------------------------------------------------------
 
 # wait_until COMMAND...: till it succeeds; fails when patience ends.

@@ -69,21 +69,9 @@ normalized()
 	s/BTRFS_IOC_CLONE or //'
 }
 
-# Whose records are compared: with the keeper and as root, both its sources.
-sources()
-{
-	if [ "$CTL_BACKEND" != keeper ] || [ "$(id -u)" != 0 ]; then
-		echo default
-		return
-	fi
-	for s in bpf ptrace; do
-		CTL_EVENTS=$s ptruss -o "$tmp/probe" true 2>/dev/null && echo $s
-	done
-}
-
 oneTimeSetUp()
 {
-	SOURCES=$(sources)
+	SOURCES=$(event_sources)
 }
 
 # What the commands below make; each finds it as it was.  They run there.
@@ -122,12 +110,11 @@ same()
 	sed -n 's/^[^ ]* \([a-z0-9_]*\)(.*/\1/p' "$tmp/expected" >>"$tmp/calls"
 	for source in $SOURCES; do
 		fresh >/dev/null 2>&1
-		(
-			[ "$source" = default ] || export CTL_EVENTS="$source"
-			exec ptruss -f ${only:+-t "$only"} --style=strace \
-				-o "$tmp/ptruss" "$@"
-		) >/dev/null 2>&1 </dev/null
+		use_source "$source"
+		ptruss -f ${only:+-t "$only"} --style=strace \
+			-o "$tmp/ptruss" "$@" >/dev/null 2>&1 </dev/null
 		assertEquals "$source: exit status: $*" $theirs $?
+		use_source default
 		normalized "$tmp/ptruss" >"$tmp/actual"
 		assertEquals "$source: $*" "" \
 			"$(diff "$tmp/expected" "$tmp/actual" | head -n 40)"
