@@ -12,15 +12,17 @@
 #  * calls whose names match -v without=... are left out, and those that a signal
 #    broke off and the kernel makes again
 
-# Numbers in a line that are threads'.
-function renamed(line,	out, n, before) {
+# Numbers in a line that are threads': where numbers of threads stand.
+function renamed(line,	out, part, n) {
 	out = ""
-	while (match(line, /[0-9]+/)) {
-		n = substr(line, RSTART, RLENGTH)
-		before = RSTART > 1 ? substr(line, RSTART - 1, 1) : " "
-		if (n in name && before !~ /[x"a-zA-Z._]/)
-			n = "T" name[n]
-		out = out substr(line, 1, RSTART - 1) n
+	while (match(line, /(\(| = |pid=|"\/proc\/|tid=\[|P_PID, )[0-9]+/)) {
+		part = substr(line, RSTART, RLENGTH)
+		n = part
+		sub(/^.*[^0-9]/, "", n)
+		out = out substr(line, 1, RSTART - 1)
+		if (n in name)
+			sub(/[0-9]+$/, "T" name[n], part)
+		out = out part
 		line = substr(line, RSTART + RLENGTH)
 	}
 	return out line
@@ -88,7 +90,7 @@ END {
 			if ((without != "" && called ~ ("^(" without ")$")) ||
 			    line ~ /= \? ERESTART/)
 				continue
-			if (line ~ /^(clone|clone3|fork|vfork|wait4|waitid|kill|tkill|tgkill|setpgid|getpgid|getsid|capget|capset|prlimit64|sched_[a-z]*|ioctl|rt_[a-z]*|---)[( ]/ ||
+			if (line ~ /^(clone|clone3|fork|vfork|wait4|waitid|kill|setpgid|getpgid|getsid|capget|capset|rt_sigqueueinfo|rt_sigtimedwait|---)[( ]/ ||
 			    line ~ /"\/proc\/[0-9]/)
 				line = renamed(line)
 			at = sprintf("%06d", k)
