@@ -126,7 +126,8 @@ int ctl_spawn_tied(struct ctl **h, char *const argv[],
 pid_t ctl_pid(const struct ctl *h);
 pid_t ctl_tid(const struct ctl *h); /* 0: a handle of the process           */
 const char *ctl_backend(const struct ctl *h); /* "module", "keeper", "none"  */
-/* A line on both backends, which would be used and why.  Since: 0.1 */
+/* A line on both backends, which would be used and why, and one on where it
+ * has system calls from ("events: bpf").  Since: 0.1 */
 int ctl_backend_describe(char *buf, size_t size);
 
 /* -- control -------------------------------------------------------------- */

@@ -49,20 +49,24 @@ static int choose(const struct ctl_transport **t)
 CTL_EXPORT int ctl_backend_describe(char *buf, size_t size)
 {
 	const struct ctl_transport *t;
-	char module[256], keeper[256];
+	char module[256], keeper[256], events[128] = "module";
 
 	snprintf(module, sizeof(module), "%s",
 		 ctl_transport_module.available() ? ctl_error() : "loaded");
 	snprintf(keeper, sizeof(keeper), "%s",
 		 ctl_transport_keeper.available() ? ctl_error() : "ready");
-	if (choose(&t) < 0)
+	if (choose(&t) < 0) {
 		snprintf(buf, size, "backend: none: %s; module: %s; keeper: %s",
 			 ctl_error(), module, keeper);
-	else
-		snprintf(buf, size, "backend: %s%s; module: %s; keeper: %s",
+	} else {
+		if (t == &ctl_transport_keeper)
+			ctl_keeper_events(events, sizeof(events));
+		snprintf(buf, size,
+			 "backend: %s%s; module: %s; keeper: %s\nevents: %s",
 			 t->name,
 			 getenv("CTL_BACKEND") ? " (CTL_BACKEND)" : "", module,
-			 keeper);
+			 keeper, *events ? events : "unknown");
+	}
 	return 0;
 }
 

@@ -55,6 +55,8 @@ bool ctl_can_filter(void);
 
 extern const struct ctl_transport ctl_transport_module;
 extern const struct ctl_transport ctl_transport_keeper;
+/* Which source of events a keeper would have; empty: not known. */
+void ctl_keeper_events(char *buf, size_t size);
 
 struct ctl_ring {
 	struct ctl_ring_user *user; /* NULL: no ring */

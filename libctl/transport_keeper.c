@@ -24,6 +24,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -639,6 +640,39 @@ static int look(struct ctl *h, const char *socket_path, int flags)
 				"controlled by the keeper of another user (pid %d)",
 				pi.tracer);
 	return r == -ECONNREFUSED ? -ESRCH : hello_error(h, r);
+}
+
+/* What the keeper says of its source of events; empty: it says nothing. */
+void ctl_keeper_events(char *buf, size_t size)
+{
+	char path[PATH_MAX], *argv[] = { path, (char *)"--events", NULL };
+	posix_spawn_file_actions_t actions;
+	int fds[2], err;
+	size_t got = 0;
+	ssize_t n;
+	pid_t pid;
+
+	buf[0] = '\0';
+	if (keeper_path(path, sizeof(path)) < 0 || pipe2(fds, O_CLOEXEC) < 0)
+		return;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], 1);
+	err = posix_spawn(&pid, path, &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(fds[1]);
+	while (!err && got < size - 1) {
+		n = read(fds[0], buf + got, size - 1 - got);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		got += n;
+	}
+	close(fds[0]);
+	buf[got] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+	while (!err && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
 static int keeper_available(void)

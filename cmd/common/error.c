@@ -59,7 +59,7 @@ void cmd_log(enum ctl_log_level level)
 
 static void print_version(FILE *out, struct argp_state *state)
 {
-	char backends[512];
+	char backends[1024];
 
 	(void)state;
 	fprintf(out, "%s (ctltools) " CTL_VERSION "\n",

@@ -383,6 +383,9 @@ int main(int argc, char **argv)
 	long pid;
 	int err;
 
+	/* Somebody asks for --version. */
+	if (argc == 2 && strcmp(argv[1], "--events") == 0)
+		return puts(source_describe()) < 0 || fflush(stdout) != 0;
 	if (argc != 4 && argc != 5)
 		goto usage;
 	errno = 0;

@@ -89,6 +89,20 @@ int source_allowed(void)
 	return 0;
 }
 
+const char *source_describe(void)
+{
+	const char *want = getenv("CTL_EVENTS");
+
+	if (want && !strcmp(want, "ptrace"))
+		return "ptrace (CTL_EVENTS)";
+	if (!has_caps())
+		return "ptrace: BPF needs CAP_BPF and CAP_PERFMON";
+	if (!first_pid_namespace())
+		return "ptrace: BPF counts processes as the first pid "
+		       "namespace does";
+	return "bpf";
+}
+
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	char text[256];

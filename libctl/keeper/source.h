@@ -11,6 +11,8 @@
 #ifdef HAVE_BPF
 /* May BPF be used at all?  0 or -errno */
 int source_allowed(void);
+/* Which source of events there is, and if not BPF why. */
+const char *source_describe(void);
 /*
  * Record c's system calls by BPF from now on: c->source is set.  -errno: it
  * cannot be done, which is no error: ptrace does it.
@@ -40,6 +42,10 @@ void source_death(struct client *c, struct lwp *l);
 /* exec gave the thread another number. */
 void source_rename(struct client *c, pid_t from, pid_t to);
 #else
+static inline const char *source_describe(void)
+{
+	return "ptrace: built without BPF";
+}
 static inline int source_open(struct client *c)
 {
 	(void)c;
