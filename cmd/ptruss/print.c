@@ -82,8 +82,17 @@ int print_stop(struct session *s, const struct traced *t,
 	struct buf *b = &s->line;
 	char buf[32];
 
-	if (!s->out)
+	if (!s->out || (s->opt->format == &format_json &&
+			l->syscall == CTL_NO_SYSCALL))
 		return 0;
+	memcpy(r.arg, l->sysarg, sizeof(r.arg));
+	if (s->opt->format == &format_json) {
+		struct event e = { .t = t, .rec = &r.h,
+				   .call = values_of(s->values, &r) };
+
+		format_json.event(s, &e, b);
+		return print_buf(s, b, s->out);
+	}
 	if (s->opt->follow || s->opt->lwps || s->n > 1)
 		buf_printf(b, "%d/%d:\t", r.h.pid, l->tid);
 	if (l->syscall == CTL_NO_SYSCALL) {
@@ -97,7 +106,6 @@ int print_stop(struct session *s, const struct traced *t,
 		buf_str(b, " ***\n");
 		return print_buf(s, b, s->out);
 	}
-	memcpy(r.arg, l->sysarg, sizeof(r.arg));
 	d = values_of(s->values, &r);
 	buf_str(b, call_name(&r, d, buf));
 	buf_char(b, '(');

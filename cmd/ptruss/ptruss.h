@@ -45,6 +45,7 @@ struct traced {
 	struct ctl_sysset old_sysentry;
 	pid_t *live; /* processes whose records come by this handle */
 	unsigned nlive, room;
+	uint64_t lost; /* records, as far as they have been told */
 	bool done;
 	bool stopped; /* and to be left so */
 	bool stop_only; /* a child, of which we want to know that it stops */

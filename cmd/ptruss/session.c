@@ -233,6 +233,8 @@ static void note_life(struct session *s, struct traced *t,
 		    t->held)
 			live_add(&s->born, f->child_pid);
 	}
+	if (rec->type == CTL_REC_LOST)
+		t->lost += ((const struct ctl_rec_lost *)(const void *)rec)->count;
 	if (rec->type == CTL_REC_EXIT) {
 		inject_forget(s->opt->inject, rec->tid);
 		if (x->process)
@@ -512,7 +514,36 @@ static int wait_for_news(struct session *s, bool terminal)
 	return 0;
 }
 
-int session_follow(struct session *s)
+/*
+ * A loss is told by a record, just before what comes after it.  When nothing
+ * does, for the target has ended with the ring full, the count of the ring is
+ * all there is.
+ */
+static int tell_lost(struct session *s)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		struct traced *t = &s->v[i];
+		uint64_t n = t->stop_only ? 0 : ctl_ring_lost(t->h);
+		struct ctl_rec_lost rec = {
+			.h = { .len = sizeof(rec), .type = CTL_REC_LOST,
+			       .pid = ctl_pid(t->h), .tid = ctl_pid(t->h),
+			       .time = s->last },
+		};
+
+		if (s->counts && n)
+			cmd_complain("%llu records were lost, and are not counted",
+				     (unsigned long long)n);
+		if (n <= t->lost || s->counts)
+			continue;
+		rec.count = n - t->lost;
+		t->lost = n;
+		if (print_record(s, t, &rec.h) < 0)
+			return write_failed(s);
+	}
+	return 0;
+}
+
+static int follow(struct session *s)
 {
 	bool terminal = s->out && isatty(fileno(s->out)), busy, left;
 	int r;
@@ -545,6 +576,13 @@ int session_follow(struct session *s)
 				return r;
 		}
 	}
+}
+
+int session_follow(struct session *s)
+{
+	int r = follow(s);
+
+	return r < 0 ? r : tell_lost(s);
 }
 
 void session_close(struct session *s)
