@@ -54,6 +54,36 @@ testEveryOptionIsInTheManPage()
 	done
 }
 
+# What --help has no room for is known from the source: by one way only.
+testHiddenOptionsAreRare()
+{
+	needs_source || return 0
+	run grep -rn OPTION_HIDDEN "$CTL_SRC/cmd"
+	assertEquals "hidden options that scripts/completions does not see" 1 \
+		"$(stdout | grep -v '/\*\|^[^:]*:[0-9]*: \*' | wc -l)"
+	"$CTL_SRC/scripts/completions" -b "$CTL_BUILD" -l ptruss >"$tmp/options"
+	assertEquals "RARE rows" "$(grep -c '^	RARE(' "$CTL_SRC/cmd/ptruss/options.c")" \
+		"$(ptruss --help | sed -n 's/^  .*--\([a-z-]*\).*/\1/p' |
+			sort >"$tmp/shown"; cut -f 2 "$tmp/options" | sort |
+			comm -23 - "$tmp/shown" | wc -l)"
+}
+
+# Each option of ptruss, whose page has most of them, is in an example.
+testEveryOptionHasAnExample()
+{
+	needs_source || return 0
+	"$CTL_SRC/scripts/completions" -b "$CTL_BUILD" -l ptruss >"$tmp/options"
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh [^E]/p' "$CTL_SRC/man/ptruss.1" |
+		grep -v '^\.' | tr ' ' '\n' | grep '^-' >"$tmp/used"
+	while IFS=$tab read -r short long _; do
+		case $long in
+		help | usage) continue ;;
+		esac
+		grep -q -e "^-$short\$" -e "^--$long\(=\|\$\)" "$tmp/used" ||
+			fail "ptruss.1 has no example of -$short --$long"
+	done <"$tmp/options"
+}
+
 # The other way round: nothing that was taken away is still explained.
 testEveryOptionInTheManPageExists()
 {
@@ -174,6 +204,8 @@ testVersionTellsTheBackend()
 			fail "$c --version: $(stdout)"
 		stdout | grep -q "^backend: $CTL_BACKEND" ||
 			fail "$c --version names no backend: $(stdout)"
+		stdout | grep -q "^events: [a-z]" ||
+			fail "$c --version names no source of events: $(stdout)"
 	done
 }
 

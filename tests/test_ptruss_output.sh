@@ -184,4 +184,172 @@ waits_to_write()
 	read -r call rest <"/proc/$1/syscall" && [ "$call" = 1 ]
 }
 
+# -- JSON -----------------------------------------------------------------
+
+# The fields that the page has, "TYPE FIELD" a line; "* FIELD" of all types.
+fields_of_page()
+{
+	awk '/^\.Sh/ { on = /JSON/; type = "*" }
+		on && /^\.It (Cm|Va) / { type = $3 }
+		on && /^\.El/ { type = "*" }
+		on && /^\.Va / {
+			for (i = 2; i <= NF; i++)
+				if ($i ~ /^[a-z_]+$/)
+					print type, $i
+		}' "$CTL_SRC/man/ptruss.1" | sort -u
+}
+
+# The same of records.
+fields_of_records()
+{
+	jq -r '.type as $t | (keys[] | "\($t) \(.)"),
+		(.args[]? | keys[] | "args \(.)"),
+		(.stack[]? | keys[] | "stack \(.)"),
+		(.times[]? | keys[] | "times \(.)")' "$1" | sort -u
+}
+
+# Each record is one of these.
+valid='
+def number: type == "number"; def string: type == "string";
+def or_null(f): . == null or f;
+def has_head: (.time | number) and .time > 1500000000000000000 and
+	(.pid | number) and (.tid | number);
+def arg: (.value | number) and (.text | string) and (.name | or_null(string));
+def result: .entry == true or
+	((.ret | or_null(number)) and (.errno | or_null(string)) and
+	has("ret") and has("errno") and (.elapsed | number) and
+	(.errno == null or .ret == -1));
+def event: (.signal | number) and (.code | number) and (.pc | number);
+{
+	syscall: ((.name | string) and (.args | type == "array") and
+		all(.args[]; arg) and result),
+	signal: ((.name | or_null(string)) and event),
+	fault: ((.name | string) and event),
+	fork: ((.kind | IN("fork", "vfork", "thread")) and (.child | number) and
+		(.thread | number)),
+	exec: (.path | or_null(string)),
+	exit: ((.process | type == "boolean") and (.status | or_null(number)) and
+		(.signal | or_null(string)) and (.status == null) != (.signal == null)),
+	lost: (.count | number),
+	count: ((.name | string) and (.calls | number) and (.errors | number) and
+		(.elapsed | number))
+}[.type] == true and (.type == "count" or has_head) | not'
+
+testJsonIsWhatThePageSays()
+{
+	if [ ! -e "$CTL_SRC/man/ptruss.1" ]; then
+		skip "needs the source tree"
+		return 0
+	fi
+	{
+		ptruss -j -f -o /dev/stdout sh -c 'true & cat /etc/hostname >/dev/null
+			wait; kill -USR1 $$' 2>/dev/null
+		ptruss -j -f -y -o /dev/stdout "$TRACEES/odd" threads 2 2
+		ptruss -j -f -o /dev/stdout "$TRACEES/odd" vfork 1
+		ptruss -j -t none -o /dev/stdout "$TRACEES/odd" segv 2>/dev/null
+		ptruss -j -t close --inject=close:retval=7:when=3+ -o /dev/stdout \
+			"$TRACEES/odd" calls 1
+		ptruss -j --stack -t write -o /dev/stdout "$TRACEES/odd" what 2>/dev/null
+		ptruss -j --histogram -o /dev/stdout "$TRACEES/odd" calls 9
+		"$TRACEES/odd" int80 >/dev/null 2>&1 &&
+			ptruss -j -t getpid -o /dev/stdout "$TRACEES/odd" int80
+		ptruss -j -o /dev/stdout "$TRACEES/odd" wait
+	} | grep '^{' >"$tmp/records"
+	ptruss -j -T getppid -o "$tmp/o" "$TRACEES/odd" seccomp errno 2>"$tmp/e"
+	cat "$tmp/o" >>"$tmp/records"
+	prun "$(sed -n 's/^ptruss: \([0-9]*\) stopped: .*/\1/p' "$tmp/e")"
+	# A reader that comes late: then records are lost, and it is told.
+	mkfifo "$tmp/late"
+	ptruss --drop -j -o "$tmp/late" "$TRACEES/odd" calls 300000 &
+	tracer=$!
+	exec 7<"$tmp/late"
+	wait_until gone_or_waits "$tracer"
+	sleep 2
+	cat <&7 >"$tmp/o"
+	exec 7<&-
+	wait "$tracer"
+	grep '"lost"' "$tmp/o" >>"$tmp/records"
+	# What is there and what is told to be lost is all that there was: the
+	# calls, what comes before them in any program, and its end.
+	assertEquals "calls, and those lost" "$(ptruss -j -o /dev/stdout \
+		"$TRACEES/odd" calls 1 | wc -l)" $(($(grep -vc '"lost"' "$tmp/o") +
+		$(jq -s 'map(select(.type == "lost") | .count) | add // 0' "$tmp/o") -
+		299999))
+	assertEquals "types" "count exec exit fault fork lost signal syscall " \
+		"$(jq -r .type "$tmp/records" | sort -u | tr '\n' ' ')"
+	assertEquals "not as it should be" "" \
+		"$(jq -c "select($valid)" "$tmp/records" | head -n 3)"
+	fields_of_page >"$tmp/page"
+	fields_of_records "$tmp/records" >"$tmp/seen"
+	assertEquals "fields that the page does not have" "" "$(
+		while read -r type field; do
+			grep -qx -e "$type $field" -e "\* $field" "$tmp/page" ||
+				echo "$type $field"
+		done <"$tmp/seen")"
+	# Where there is no debug information and no cut stack: these.
+	assertEquals "fields that no record has" "" "$(
+		while read -r type field; do
+			case "$type $field" in
+			stack\ * | syscall\ stack_end | syscall\ abi) continue ;;
+			esac
+			[ "$type" = '*' ] && type='[a-z]*'
+			grep -qx -e "$type $field" "$tmp/seen" || echo "$type $field"
+		done <"$tmp/page")"
+}
+
+gone_or_waits()
+{
+	gone "$1" || waits_to_write "$1"
+}
+
+# Whatever the bytes are: one line, valid JSON and UTF-8, and the bytes again.
+testJsonOfAllBytes()
+{
+	n=1
+	while [ $n -lt 256 ]; do
+		# shellcheck disable=SC2059
+		printf "\\$(printf %03o $n)x"
+		n=$((n + 1))
+	done >"$tmp/bytes"
+	# Bytes that look like UTF-8 and are none: cut, too long, a surrogate.
+	printf '\303\251\342\202\254\360\237\230\200\300\257\355\240\200\342\202\377\\n1\0018' \
+		>>"$tmp/bytes"
+	ptruss -t write --string=4096 -j -o "$tmp/o" cat "$tmp/bytes" >/dev/null
+	assertEquals "a line" 1 "$(grep -c '"name":"write"' "$tmp/o")"
+	if command -v iconv >/dev/null; then
+		assertTrue "UTF-8" "iconv -f UTF-8 -t UTF-8 '$tmp/o' >/dev/null"
+	fi
+	jq -j 'select(.name == "write") | .args[1].text' "$tmp/o" >"$tmp/text"
+	awk 'BEGIN {
+		split("a 7 b 8 f 12 n 10 r 13 t 9 v 11 \" 34 \\ 92", w, " ")
+		for (i = 1; i < 18; i += 2)
+			code[w[i]] = w[i + 1]
+	}
+	{
+		s = substr($0, 2, length($0) - 2)
+		while (s != "") {
+			c = substr(s, 1, 1)
+			s = substr(s, 2)
+			if (c != "\\") {
+				printf "%s", c
+				continue
+			}
+			c = substr(s, 1, 1)
+			s = substr(s, 2)
+			if (c in code) {
+				printf "%c", code[c] + 0
+				continue
+			}
+			v = c
+			for (n = 1; n < 3 && substr(s, 1, 1) ~ /^[0-7]/; n++) {
+				v = v * 8 + substr(s, 1, 1)
+				s = substr(s, 2)
+			}
+			printf "%c", v + 0
+		}
+	}' "$tmp/text" >"$tmp/back"
+	assertTrue "the same bytes: $(cat "$tmp/text")" \
+		"cmp '$tmp/bytes' '$tmp/back'"
+}
+
 . shunit2

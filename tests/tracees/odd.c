@@ -16,9 +16,12 @@
  *	odd dying		children that are killed in the middle of calls
  *	odd deaf		ignores or blocks every signal; makes calls
  *	odd calls N		N calls
+ *	odd segv		a fault
+ *	odd wait		a call that tells how much time was left
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -384,6 +387,18 @@ int main(int argc, char **argv)
 		return do_dying();
 	if (strcmp(what, "deaf") == 0)
 		do_deaf();
+	if (strcmp(what, "segv") == 0)
+		return *(volatile int *)(uintptr_t)n;
+	if (strcmp(what, "wait") == 0) {
+		struct timespec t = { 10, 0 };
+		int fd[2];
+		struct pollfd p;
+
+		if (pipe(fd))
+			die("pipe");
+		p = (struct pollfd){ .fd = fd[1], .events = POLLOUT };
+		return syscall(SYS_ppoll, &p, 1, &t, NULL, 8) != 1;
+	}
 	if (strcmp(what, "threads") == 0) {
 		calls = number(argc, argv, 3, 1);
 		return do_threads(n);
