@@ -190,8 +190,9 @@ testPipesAndChildren()
 	has gzip && same tar --mtime=@0 --sort=name -czf d.tar.gz d
 	prepare='seq 2000 >f'
 	same gzip -9n f
-	same gunzip f.gz
 	same sed -i s/one/two/ one
+	prepare="$prepare; gzip -n f"
+	same gzip -dn f.gz
 }
 
 testBash()
@@ -272,6 +273,8 @@ subprocess.run(["true"]); sys.exit(5)'
 testXz()
 {
 	has xz || return 0
+	# busybox has one that only unpacks.
+	xz --version >/dev/null 2>&1 || return 0
 	without='brk|mmap|munmap|mprotect|madvise|futex'
 	prepare='seq 2000 >f'
 	same xz -T2 f
