@@ -9,6 +9,8 @@
 #  * thread after thread; what each does is in its order
 #  * what may come at any time (signals, and calls whose names match -v any=...)
 #    stands last in its thread, once
+#  * SIGCHLD is left out, for of two that wait to be taken one is lost; not with
+#    -v sigchld=1, for a program whose children end one after the other
 #  * calls whose names match -v without=... are left out, and those that a signal
 #    broke off and the kernel makes again
 
@@ -88,6 +90,7 @@ END {
 			called = line
 			sub(/\(.*/, "", called)
 			if ((without != "" && called ~ ("^(" without ")$")) ||
+			    (!sigchld && line ~ /^--- SIGCHLD/) ||
 			    line ~ /= \? ERESTART/)
 				continue
 			if (line ~ /^(clone|clone3|fork|vfork|wait4|waitid|kill|setpgid|getpgid|getsid|capget|capset|rt_sigqueueinfo|rt_sigtimedwait|---)[( ]/ ||

@@ -32,7 +32,7 @@ missing=
 #  * pselect6: no time that is left; a program of captures has no room for it
 normalized()
 {
-	awk -v any="$any" -v without="$without" \
+	awk -v any="$any" -v without="$without" -v sigchld="$sigchld" \
 		-f "$CTL_SRC/tests/strace_lines.awk" "$1" | sed -E '
 	s/^([^ ]+) [0-9]+ /\1 /
 	/ execve\(.* = 0$/d
@@ -87,7 +87,7 @@ fresh()
 
 # What the next commands need; what may come at any time, what is left out, what
 # only is traced: see strace_lines.awk.
-prepare= any= without= only=
+prepare= any= without= only= sigchld=
 
 # same COMMAND...
 same()
@@ -132,7 +132,7 @@ has()
 
 setUp()
 {
-	prepare='' any='' without='' only=''
+	prepare='' any='' without='' only='' sigchld=''
 }
 
 testFilesThatAreRead()
@@ -284,6 +284,7 @@ testWaiting()
 {
 	needs_command python3 && has strace || return 0
 	python=$(PATH=/usr/bin:$PATH command -v python3)
+	sigchld=1
 	without='brk|mmap|munmap|mprotect|madvise'
 	same "$python" -I -c 'import os, select, signal, time
 r, w = os.pipe()
