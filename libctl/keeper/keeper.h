@@ -207,6 +207,12 @@ struct lwp {
 	int64_t ret; /* at STOP_EXIT, or hidden */
 
 	struct repair repair;
+	/* probe.c */
+	struct frame *frames; /* calls whose return is awaited, inner last */
+	unsigned nframes, frame_room;
+	uint64_t over; /* it is to step over this breakpoint; 0: none */
+	bool lifted;   /* which is out for that */
+
 	struct list drafts;
 	struct list helds; /* source.c */
 	unsigned npending; /* its records in backlogs */
@@ -401,7 +407,7 @@ bool ring_ready(const struct client *c); /* the reader's mark is reached */
  * Returns how many rings it was lost from.
  */
 unsigned record_probe(struct lwp *l, struct client *owner,
-		      struct ctl_rec_probe *r, unsigned len);
+		      struct ctl_rec_probe *r, unsigned len, unsigned flags);
 /* The same of one that BPF made: complete, of a thread that does not wait. */
 unsigned record_uprobe(struct proc *p, struct client *owner,
 		       const struct ctl_rec_probe *r);
@@ -430,9 +436,17 @@ bool probe_active(const struct proc *p);
 void probe_hit(void *owner, struct proc *p, const struct ctl_rec_probe *r);
 /* As CTL_IOC_PROBES; returns the bytes stored. */
 size_t probe_list(struct proc *p, uint32_t after, void *buf, size_t size);
-/* A SIGTRAP: was it one of ours?  Then it is dealt with, but for the stop. */
-enum probe_trap { PROBE_NOT_OURS, PROBE_PASSED, PROBE_STOP };
+/*
+ * A SIGTRAP: was it one of ours?  Then it is dealt with, but for the stop.
+ * PROBE_PASSED: the instruction was done, too; PROBE_AGAIN: it comes now.
+ */
+enum probe_trap { PROBE_NOT_OURS, PROBE_PASSED, PROBE_AGAIN, PROBE_STOP };
 enum probe_trap probe_trap(struct lwp *l, uint32_t *stop);
+/* The thread is about to step over l->over; it has stopped again. */
+void probe_step(struct lwp *l);
+void probe_stepped(struct lwp *l);
+/* The thread is gone, or its program is. */
+void probe_thread_gone(struct lwp *l);
 /* A thread stopped by an interrupt has run into a breakpoint just before. */
 bool probe_trap_pending(struct lwp *l);
 /* Breakpoints were taken out: hear of every thread that may be in one. */

@@ -16,6 +16,16 @@
  * not leave before every thread that could be in that state has been heard
  * of (probe_quiesce).
  *
+ * A function's first instruction may be anything.  It is done here, on the
+ * thread's registers and memory (emulate.c), so that its breakpoint stays, too;
+ * a function that begins with one we cannot do is refused.  The return from a
+ * call is a breakpoint where it leads to, for as long as it is awaited, and
+ * counts when the stack pointer is that of the call: of each thread a list is
+ * kept (struct frame).  Nothing on the stack is changed, as uretprobes do, so
+ * exceptions, longjmp() and debuggers find it as it is.  Such a breakpoint may
+ * lie on any instruction: one that cannot be done here is stepped over while
+ * the breakpoint is out, when others wait for it still.
+ *
  * Text belongs to an address space, not to a process: a vforked child runs on
  * its parent's breakpoints and is kept attached until it has its own memory
  * (a guest, if nobody follows it); a forked one gets a copy, from which they
@@ -29,20 +39,23 @@
  * it is changed until after it is undone.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <linux/kcmp.h>
 
+#include "../emulate.h"
 #include "insn.h"
 #include "keeper.h"
 #include "uprobe.h"
 
 #define INT3 CTL_INT3
-#define BUCKETS 256U
+#define BUCKETS 1024U
 
 /* Structures in the operand have to be aligned for us, and are: message.c. */
 struct site {
@@ -77,18 +90,39 @@ struct probe {
 
 struct bp {
 	struct list hash;
-	struct list users; /* struct site; empty: taken out */
+	struct list users; /* struct site; no user and no frame: taken out */
+	unsigned nframes;  /* calls that return to here */
 	uint64_t addr;
 	uint8_t old, len;
 	bool clears_rax; /* an is-enabled site of DOF: xor %eax, %eax */
 	bool returns;	 /* the dynamic linker's hook: an empty function */
-	bool in; /* the byte is an int3 now */
+	bool emulated;	 /* any other instruction that can be done here */
+	bool stepped;	 /* one that cannot */
+	bool in; /* the byte is an int3 now; but for a step of somebody's */
+	unsigned steps; /* so many are stepping over it */
 	int guard;
+};
+
+/* What a breakpoint is for. */
+enum purpose { FOR_NOP, FOR_ENABLED, FOR_FUNCTION, FOR_RETURN };
+
+/* A call of a function whose return is wanted. */
+struct frame {
+	uint64_t slot; /* where its return address is */
+	uint64_t ret;
+	struct site *site;
+};
+#define MOST_FRAMES 65536U /* of a thread */
+
+struct range {
+	uint64_t start, end;
 };
 
 struct probes {
 	struct proc *proc;
 	struct list list;
+	struct range *text; /* what could be returned to, as of the last look */
+	unsigned ntext;
 	struct list bps[BUCKETS];
 };
 
@@ -136,19 +170,21 @@ static struct probe *probe_find(struct probes *t, uint32_t id)
 	return NULL;
 }
 
-static int examine(struct proc *p, struct bp *b, bool is_enabled)
+static int examine(struct proc *p, struct bp *b, enum purpose what)
 {
-	uint8_t code[15];
+	uint8_t code[EMULATE_BYTES];
 	unsigned n = proc_read_some(p, b->addr, code, sizeof(code));
 
-	b->clears_rax = b->returns = false;
+	b->clears_rax = b->returns = b->emulated = b->stepped = false;
 	if (!n)
 		return -EFAULT;
 	b->old = code[0];
 	if (code[0] == INT3)
 		return -EBUSY;
 	b->len = ctl_nop_len(code, n);
-	if (!b->len && is_enabled) {
+	if (b->len)
+		return 0;
+	if (what == FOR_ENABLED) {
 		b->len = ctl_xor_len(code, n);
 		b->clears_rax = b->len != 0;
 	}
@@ -157,7 +193,22 @@ static int examine(struct proc *p, struct bp *b, bool is_enabled)
 		b->len = 1;
 		b->returns = true;
 	}
-	return b->len ? 0 : -EOPNOTSUPP;
+	if (!b->len && what >= FOR_FUNCTION) {
+		b->len = emulate_length(code, n);
+		b->emulated = b->len != 0;
+		b->stepped = !b->len && what == FOR_RETURN;
+	}
+	return b->len || b->stepped ? 0 : -EOPNOTSUPP;
+}
+
+/* It is there: will it do for this, too? */
+static bool bp_serves(const struct bp *b, enum purpose what)
+{
+	if (what == FOR_RETURN)
+		return true;
+	if (what == FOR_FUNCTION)
+		return !b->stepped && !b->clears_rax;
+	return !b->stepped && !b->emulated;
 }
 
 /* ------------------------------------------------------------ breakpoints -- */
@@ -192,6 +243,7 @@ static int bp_insert(struct probes *t, struct bp *b)
 	return r;
 }
 
+/* Nobody needs it. */
 static void bp_restore(struct proc *p, struct bp *b)
 {
 	uint8_t now;
@@ -205,26 +257,30 @@ static void bp_restore(struct proc *p, struct bp *b)
 	b->in = false;
 }
 
-static int bp_get(struct probes *t, uint64_t addr, bool is_enabled,
+static int bp_get(struct probes *t, uint64_t addr, enum purpose what,
 		  struct bp **result)
 {
 	struct bp *b = bp_find(t, addr), again;
 	int r;
 
 	if (b && b->in) {
+		if (!bp_serves(b, what))
+			return -EOPNOTSUPP;
 		*result = b;
 		return 0;
 	}
 	if (b) {
 		/* Taken out before: the text may have changed. */
 		again = *b;
-		r = examine(t->proc, &again, is_enabled);
+		r = examine(t->proc, &again, what);
 		if (r < 0)
 			return r;
 		b->old = again.old;
 		b->len = again.len;
 		b->clears_rax = again.clears_rax;
 		b->returns = again.returns;
+		b->emulated = again.emulated;
+		b->stepped = again.stepped;
 		*result = b;
 		return 0;
 	}
@@ -232,7 +288,7 @@ static int bp_get(struct probes *t, uint64_t addr, bool is_enabled,
 	if (!b)
 		return -ENOMEM;
 	b->addr = addr;
-	r = examine(t->proc, b, is_enabled);
+	r = examine(t->proc, b, what);
 	if (r < 0) {
 		free(b);
 		return r;
@@ -243,13 +299,195 @@ static int bp_get(struct probes *t, uint64_t addr, bool is_enabled,
 	return 0;
 }
 
+static void bp_drop(struct proc *p, struct bp *b)
+{
+	if (list_empty(&b->users) && !b->nframes)
+		bp_restore(p, b);
+}
+
 static void site_drop(struct site *s)
 {
 	struct proc *p = s->probe->home->proc;
 
 	list_del(&s->by_bp);
-	if (list_empty(&s->bp->users))
-		bp_restore(p, s->bp);
+	bp_drop(p, s->bp);
+}
+
+/* ----------------------------------------------------------------- returns -- */
+
+static void frame_drop(struct lwp *l, unsigned i)
+{
+	struct probes *t = table_of(l->proc);
+	struct bp *b = t ? bp_find(t, l->frames[i].ret) : NULL;
+
+	memmove(&l->frames[i], &l->frames[i + 1],
+		(--l->nframes - i) * sizeof(l->frames[0]));
+	if (b && b->nframes) {
+		b->nframes--;
+		bp_drop(t->proc, b);
+	}
+}
+
+void probe_thread_gone(struct lwp *l)
+{
+	probe_stepped(l);
+	while (l->nframes)
+		frame_drop(l, l->nframes - 1);
+	free(l->frames);
+	l->frames = NULL;
+	l->frame_room = 0;
+}
+
+/* The calls of sites that are about to go, in all that run in t's memory. */
+static void frames_drop_sites(struct probes *t, const struct site *sites,
+			      unsigned n)
+{
+	struct proc *p;
+	struct lwp *l;
+
+	list_for_each(p, &procs, link) {
+		if (table_of(p) != t)
+			continue;
+		list_for_each(l, &p->lwps, link)
+			for (unsigned i = l->nframes; i-- > 0;)
+				if (l->frames[i].site >= sites &&
+				    l->frames[i].site < sites + n)
+					frame_drop(l, i);
+	}
+}
+
+/* Private text that is not written to: what a compiler or linker made. */
+static int read_text(struct probes *t)
+{
+	char file[64], line[512], perms[5];
+	unsigned long long start, end;
+	struct range *v;
+	FILE *f;
+
+	t->ntext = 0;
+	snprintf(file, sizeof(file), "/proc/%d/maps", t->proc->pid);
+	f = fopen(file, "re");
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%llx-%llx %4s", &start, &end, perms) != 3 ||
+		    strcmp(perms, "r-xp") != 0)
+			continue;
+		v = reallocarray(t->text, t->ntext + 1, sizeof(*v));
+		if (!v)
+			break;
+		t->text = v;
+		v[t->ntext++] = (struct range){ start, end };
+	}
+	fclose(f);
+	return 0;
+}
+
+static bool in_text(const struct probes *t, uint64_t addr)
+{
+	for (unsigned i = 0; i < t->ntext; i++)
+		if (addr >= t->text[i].start && addr < t->text[i].end)
+			return true;
+	return false;
+}
+
+/*
+ * Does it lie behind a call?  Not everything that a symbol of code names is
+ * called: the dynamic linker's resolver is jumped to, with something else on
+ * the stack, and a breakpoint where that points to could be in data.
+ */
+static bool is_return_address(struct probes *t, uint64_t addr)
+{
+	uint8_t p[8];
+
+	if (bp_find(t, addr))
+		return true; /* was looked at before */
+	if (!in_text(t, addr) && (read_text(t) < 0 || !in_text(t, addr)))
+		return false;
+	if (addr < sizeof(p) ||
+	    proc_read(t->proc, addr - sizeof(p), p, sizeof(p)) < 0)
+		return false;
+	probe_hide(t->proc, addr - sizeof(p), p, sizeof(p));
+	if (p[3] == 0xe8)
+		return true;
+	/* ff /2, with what its operand needs */
+	for (unsigned i = 1; i + 1 < sizeof(p); i++)
+		if (p[i] == 0xff && (p[i + 1] >> 3 & 7) == 2 &&
+		    ctl_modrm_len(p + i - 1, sizeof(p) - i + 1) ==
+			    sizeof(p) - i + 1)
+			return true;
+	return false;
+}
+
+/*
+ * Calls that have not returned and never will, as far as it can be told: they
+ * were deeper in the stack that this one is made on.
+ */
+#define SAME_STACK (1U << 20)
+
+static void drop_left(struct lwp *l, uint64_t slot)
+{
+	while (l->nframes && l->frames[l->nframes - 1].slot < slot &&
+	       slot - l->frames[l->nframes - 1].slot < SAME_STACK)
+		frame_drop(l, l->nframes - 1);
+}
+
+static bool same_call(const struct frame *a, const struct frame *b)
+{
+	return a->site == b->site || a->ret != b->ret;
+}
+
+/* At the entry: wait for the return. */
+static void frame_push(struct lwp *l, const struct ctl_regs *r, struct site *s)
+{
+	struct frame new = { .slot = r->rsp, .site = s }, *v;
+	struct probes *t = table_of(l->proc);
+	struct bp *b;
+
+	drop_left(l, new.slot);
+	if (proc_read(l->proc, new.slot, &new.ret, sizeof(new.ret)) < 0)
+		return;
+	/*
+	 * Another call with its return address in the same place: a tail call
+	 * made this one, and both return at once; unless the address is another
+	 * or the function the same.  Then the older one was left otherwise.
+	 */
+	for (unsigned i = l->nframes; i-- > 0 && l->frames[i].slot == new.slot;)
+		if (same_call(&l->frames[i], &new))
+			while (l->nframes > i)
+				frame_drop(l, l->nframes - 1);
+	if (l->nframes == MOST_FRAMES || !is_return_address(t, new.ret) ||
+	    bp_get(t, new.ret, FOR_RETURN, &b) < 0)
+		return;
+	if (l->nframes == l->frame_room) {
+		v = reallocarray(l->frames, l->frame_room * 2 + 16, sizeof(*v));
+		if (!v)
+			return;
+		l->frames = v;
+		l->frame_room = l->frame_room * 2 + 16;
+	}
+	if (bp_insert(t, b) < 0)
+		return;
+	b->nframes++;
+	l->frames[l->nframes++] = new;
+}
+
+/* It goes on at b: is that the return of a call?  Of several, after a tail
+ * call: the inner ones first. */
+static bool frame_pop(struct lwp *l, const struct ctl_regs *r,
+		      const struct bp *b, struct site **site)
+{
+	uint64_t slot = r->rsp - sizeof(uint64_t);
+
+	if (!b->nframes)
+		return false;
+	drop_left(l, slot);
+	if (!l->nframes || l->frames[l->nframes - 1].slot != slot ||
+	    l->frames[l->nframes - 1].ret != b->addr)
+		return false;
+	*site = l->frames[l->nframes - 1].site;
+	frame_drop(l, l->nframes - 1);
+	return true;
 }
 
 /* ------------------------------------------------------------- semaphores -- */
@@ -303,6 +541,9 @@ static void part_free(struct proc *p, struct part *part)
 	semaphore_put(p, part);
 	if (part->up)
 		uprobe_detach(part->up);
+	if (part->op->flags & CTL_PROBE_RETURN && part->nsites)
+		frames_drop_sites(part->sites[0].probe->home, part->sites,
+				  part->nsites);
 	while (part->nsites)
 		site_drop(&part->sites[--part->nsites]);
 	list_del(&part->link);
@@ -339,13 +580,16 @@ static int part_parse(struct part *part, size_t len)
 	if (!part->sites)
 		return -ENOMEM;
 	site = ctl_probe_first(op);
-	for (uint32_t i = 0; i < op->nsites; i++, site = ctl_site_next(site)) {
-		/* Not here yet: functions. */
-		if (site->kind > CTL_SITE_ENABLED)
-			return -EOPNOTSUPP;
+	for (uint32_t i = 0; i < op->nsites; i++, site = ctl_site_next(site))
 		part->sites[i].s = site;
-	}
-	return op->flags & CTL_PROBE_RETURN ? -EOPNOTSUPP : 0;
+	return 0;
+}
+
+static enum purpose purpose_of(const struct ctl_probe_site *s)
+{
+	return s->kind == CTL_SITE_FUNC	   ? FOR_FUNCTION :
+	       s->kind == CTL_SITE_ENABLED ? FOR_ENABLED :
+					     FOR_NOP;
 }
 
 static int insert_breakpoints(struct probes *t, struct probe *q,
@@ -357,8 +601,7 @@ static int insert_breakpoints(struct probes *t, struct probe *q,
 	while (part->nsites < part->op->nsites) {
 		s = &part->sites[part->nsites];
 		s->probe = q;
-		r = bp_get(t, s->s->address, s->s->kind == CTL_SITE_ENABLED,
-			   &s->bp);
+		r = bp_get(t, s->s->address, purpose_of(s->s), &s->bp);
 		if (r < 0)
 			return r;
 		list_add_tail(&s->by_bp, &s->bp->users);
@@ -645,8 +888,11 @@ static void table_free(struct probes *t, struct proc *in)
 	list_for_each_safe(q, tmp, &t->list, link)
 		probe_free(q);
 	for (unsigned i = 0; i < BUCKETS; i++)
-		list_for_each_safe(b, btmp, &t->bps[i], hash)
+		list_for_each_safe(b, btmp, &t->bps[i], hash) {
+			bp_restore(in, b);
 			bp_free(b);
+		}
+	free(t->text);
 	free(t);
 }
 
@@ -655,7 +901,16 @@ static void leave_memory(struct proc *p)
 {
 	struct proc *q, *heir = sharer_of(p);
 	struct probes *t = p->probes;
+	struct lwp *l;
 
+	list_for_each(l, &p->lwps, link) {
+		/* Nothing of its own memory is to be touched. */
+		if (t) {
+			l->nframes = 0;
+			l->lifted = false;
+		}
+		probe_thread_gone(l);
+	}
 	p->mm_of = NULL;
 	if (!t)
 		return;
@@ -707,6 +962,7 @@ static void clean_copy(struct probes *t, pid_t pid)
 /* The bytes are in the copy already: examine() would find them. */
 static int adopt_part(struct probes *t, struct probe *q, const struct part *old)
 {
+	const uint8_t int3 = INT3;
 	struct part *part;
 	struct site *s;
 	struct bp *b;
@@ -735,9 +991,14 @@ static int adopt_part(struct probes *t, struct probe *q, const struct part *old)
 			if (!b)
 				return -ENOMEM;
 			*b = *was;
+			b->nframes = 0;
 			list_init(&b->users);
 			list_add_tail(&b->hash, bucket(t, b->addr));
 			b->guard = guard_byte(t->proc, b->addr, b->old, INT3);
+			/* It was born during somebody's step. */
+			if (b->steps)
+				proc_write(t->proc, b->addr, &int3, 1);
+			b->steps = 0;
 		}
 		s->bp = b;
 		list_add_tail(&s->by_bp, &b->users);
@@ -963,7 +1224,25 @@ static void emit(const struct hit *h, const struct site *s,
 		r->ncap++;
 	}
 	q->hits++;
-	q->lost += record_probe(h->l, q->owner, r, at);
+	q->lost += record_probe(h->l, q->owner, r, at, 0);
+}
+
+static void emit_return(const struct hit *h, const struct site *s)
+{
+	struct {
+		struct ctl_rec_probe r;
+		__u64 result;
+	} rec = {
+		.r = { .id = s->probe->id,
+		       .nargs = 1,
+		       .pc = s->s->address,
+		       .valid = 1 },
+		.result = h->regs.rax,
+	};
+	struct probe *q = s->probe;
+
+	q->lost += record_probe(h->l, q->owner, &rec.r, sizeof(rec),
+				CTL_RECF_RETURN);
 }
 
 static const struct part *part_of(const struct site *s)
@@ -995,6 +1274,8 @@ static void pass(struct hit *h, struct bp *b, bool *enabled, uint32_t *stop)
 	struct probe *once[8];
 	unsigned nonce = 0;
 
+	while (frame_pop(h->l, &h->regs, b, &s))
+		emit_return(h, s);
 	list_for_each_safe(s, tmp, &b->users, by_bp) {
 		part = part_of(s);
 		if (!part || (s->probe->owner && s->probe->owner->dead))
@@ -1010,6 +1291,9 @@ static void pass(struct hit *h, struct bp *b, bool *enabled, uint32_t *stop)
 		if (!predicate(h, part))
 			continue;
 		emit(h, s, part);
+		if (s->probe->flags & CTL_PROBE_RETURN &&
+		    s->s->kind == CTL_SITE_FUNC)
+			frame_push(h->l, &h->regs, s);
 		if (s->probe->flags & CTL_PROBE_STOP)
 			*stop = s->probe->id;
 		if ((s->probe->flags & CTL_PROBE_ONCE) && nonce < 8)
@@ -1034,9 +1318,91 @@ static void do_return(struct lwp *l, struct ctl_regs *r)
 	r->rsp += size;
 }
 
+/* ------------------------------------------------- the instruction itself -- */
+
+static bool target_read(void *arg, uint64_t addr, void *buf, size_t n)
+{
+	const struct lwp *l = arg;
+	struct iovec local = { buf, n }, remote = { (void *)addr, n };
+
+	return process_vm_readv(l->tid, &local, 1, &remote, 1, 0) == (ssize_t)n;
+}
+
+/* Not /proc/PID/mem, which writes to what the target could not. */
+static bool target_write(void *arg, uint64_t addr, const void *buf, size_t n)
+{
+	const struct lwp *l = arg;
+	struct iovec local = { (void *)buf, n }, remote = { (void *)addr, n };
+
+	return process_vm_writev(l->tid, &local, 1, &remote, 1, 0) ==
+	       (ssize_t)n;
+}
+
+#define USER_CS 0x33 /* of 64-bit code */
+
+static bool emulate_at(struct lwp *l, const struct bp *b, struct ctl_regs *r)
+{
+	const struct emulate_memory m = { target_read, target_write, l };
+	uint8_t code[EMULATE_BYTES];
+	size_t n = proc_read_some(l->proc, b->addr, code, sizeof(code));
+
+	if (!n || r->cs != USER_CS)
+		return false;
+	code[0] = b->old;
+	return emulate(code, n, r, &m) == 0;
+}
+
+void probe_step(struct lwp *l)
+{
+	struct probes *t = table_of(l->proc);
+	struct bp *b = t ? bp_find(t, l->over) : NULL;
+
+	if (!b || l->lifted)
+		return;
+	l->lifted = true;
+	if (!b->steps++ && b->in)
+		proc_write(t->proc, b->addr, &b->old, 1);
+}
+
+void probe_stepped(struct lwp *l)
+{
+	struct probes *t = table_of(l->proc);
+	struct bp *b = t && l->lifted ? bp_find(t, l->over) : NULL;
+	const uint8_t int3 = INT3;
+
+	l->over = 0;
+	l->lifted = false;
+	if (b && b->steps && !--b->steps && b->in)
+		proc_write(t->proc, b->addr, &int3, 1);
+}
+
+/* At b->addr, with the breakpoint there still. */
+static enum probe_trap leave(struct lwp *l, struct bp *b, struct ctl_regs *r,
+			     bool enabled)
+{
+	if (b->stepped || (b->emulated && !emulate_at(l, b, r))) {
+		l->over = b->addr;
+		if (lwp_setregs(l, r) < 0)
+			klog("%d: cannot go on at a probe", l->tid);
+		return PROBE_AGAIN;
+	}
+	if (!b->emulated)
+		r->rip += b->len;
+	if (b->clears_rax)
+		r->rax = enabled;
+	if (b->returns)
+		do_return(l, r);
+	/* Behind a nop of one byte it is already. */
+	if ((b->len > 1 || b->clears_rax || b->returns || b->emulated) &&
+	    lwp_setregs(l, r) < 0)
+		klog("%d: cannot leave a probe", l->tid);
+	return PROBE_PASSED;
+}
+
 enum probe_trap probe_trap(struct lwp *l, uint32_t *stop)
 {
 	struct probes *t = table_of(l->proc);
+	enum probe_trap result = PROBE_AGAIN;
 	bool enabled = false, was_in;
 	struct hit h = { .l = l };
 	siginfo_t si;
@@ -1056,20 +1422,11 @@ enum probe_trap probe_trap(struct lwp *l, uint32_t *stop)
 	h.regs.rip = b->addr;
 	if (was_in && !l->proc->guest)
 		pass(&h, b, &enabled, stop);
-	if (was_in) {
-		h.regs.rip += b->len;
-		if (b->clears_rax)
-			h.regs.rax = enabled;
-		if (b->returns)
-			do_return(l, &h.regs);
-		/* Behind a nop of one byte it is already. */
-		if ((b->len > 1 || b->clears_rax || b->returns) &&
-		    lwp_setregs(l, &h.regs) < 0)
-			klog("%d: cannot leave a probe", l->tid);
-	} else {
+	if (was_in && (b->in || b->clears_rax))
+		result = leave(l, b, &h.regs, enabled);
+	else
 		lwp_setregs(l, &h.regs); /* what was there before */
-	}
-	return *stop ? PROBE_STOP : PROBE_PASSED;
+	return *stop ? PROBE_STOP : result;
 }
 
 bool probe_trap_pending(struct lwp *l)
@@ -1135,7 +1492,12 @@ void probe_hide(struct proc *p, uint64_t addr, void *buf, size_t len)
 		if (*byte == INT3)
 			*byte = s->old;
 	}
-	for (unsigned i = 0; t && i < BUCKETS; i++)
+	for (size_t i = 0; t && len < BUCKETS && i < len; i++) {
+		b = bp_find(t, addr + i);
+		if (b && b->in)
+			((uint8_t *)buf)[i] = b->old;
+	}
+	for (unsigned i = 0; t && len >= BUCKETS && i < BUCKETS; i++)
 		list_for_each(b, &t->bps[i], hash)
 			if (b->in && b->addr - addr < len)
 				((uint8_t *)buf)[b->addr - addr] = b->old;

@@ -593,7 +593,7 @@ void record_exec(struct lwp *l, pid_t old)
 }
 
 unsigned record_probe(struct lwp *l, struct client *owner,
-		      struct ctl_rec_probe *r, unsigned len)
+		      struct ctl_rec_probe *r, unsigned len, unsigned flags)
 {
 	struct cover *cv;
 	unsigned lost = 0;
@@ -601,11 +601,13 @@ unsigned record_probe(struct lwp *l, struct client *owner,
 
 	uprobe_drain(true); /* what came before it */
 	fill_header(&r->h, l, CTL_REC_PROBE, len, now_ns());
+	r->h.flags = flags;
 	list_for_each(cv, &l->proc->covers, by_proc) {
 		struct client *c = cv->client;
 
 		if (!covers(cv, l, CTL_REC_PROBE) || (owner && owner != c))
 			continue;
+		source_drain(c, true); /* what came before it */
 		before = c->ring.info->lost;
 		ring_put(c, l, r, len);
 		lost += c->ring.info->lost != before;

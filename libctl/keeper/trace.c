@@ -116,6 +116,7 @@ static struct lwp *lwp_new(struct proc *p, pid_t tid)
 static void lwp_free(struct lwp *l)
 {
 	record_forget(l);
+	probe_thread_gone(l);
 	guard_remove(l->guard);
 	list_del(&l->hash);
 	list_del(&l->link);
@@ -379,7 +380,8 @@ static void lwp_resume(struct lwp *l)
 	if (l->kind == STOP_GROUP) {
 		request = PTRACE_LISTEN;
 		l->state = LWP_LISTEN;
-	} else if (l->stepping) {
+	} else if (l->stepping || l->over) {
+		probe_step(l);
 		request = PTRACE_SINGLESTEP;
 		l->state = LWP_RUNNING;
 	} else {
@@ -983,6 +985,7 @@ static void on_exec(struct lwp *l)
 
 	pt(PTRACE_GETEVENTMSG, l->tid, 0, (unsigned long)&msg);
 	old = msg ? (pid_t)msg : l->tid;
+	probe_exec(p);
 	/*
 	 * Every other thread is gone.  When a thread other than the main one
 	 * called, it has the main thread's tid now, and the main thread has
@@ -1018,7 +1021,6 @@ static void on_exec(struct lwp *l)
 		close(p->memfd);
 		p->memfd = -1;
 	}
-	probe_exec(p);
 	if (p->guest) {
 		/* It has its own memory now, and no part in this any more. */
 		let_go(l->tid);
@@ -1103,8 +1105,8 @@ static bool on_probe(struct lwp *l)
 	if (trap == PROBE_STOP) {
 		l->stepping = false;
 		hold(l, PR_PROBE, id);
-	} else if (l->stepping) {
-		/* The nop was the instruction. */
+	} else if (l->stepping && trap == PROBE_PASSED) {
+		/* That was the instruction. */
 		l->stepping = false;
 		l->curflt = FLTTRACE;
 		hold(l, PR_FAULTED, FLTTRACE);
@@ -1114,10 +1116,19 @@ static bool on_probe(struct lwp *l)
 	return true;
 }
 
+static bool is_step(const struct lwp *l)
+{
+	siginfo_t si;
+
+	return pt(PTRACE_GETSIGINFO, l->tid, 0, (unsigned long)&si) == 0 &&
+	       si.si_code == TRAP_TRACE;
+}
+
 static void on_signal(struct lwp *l, int sig)
 {
 	struct proc *p = l->proc;
 	uint64_t bit = CTL_SIGBIT(sig), pc = 0;
+	bool over = l->over;
 	bool wanted = (p->sigtrace & bit) || p->flttrace || p->discard ||
 		      l->stepping || proc_records(p, CTL_REC_SIGNAL) ||
 		      proc_records(p, CTL_REC_FAULT);
@@ -1126,8 +1137,14 @@ static void on_signal(struct lwp *l, int sig)
 
 	l->kind = STOP_SIGNAL;
 	l->cursig = sig;
+	probe_stepped(l);
 	if (sig == SIGTRAP && on_probe(l))
 		return;
+	if (over && !l->stepping && sig == SIGTRAP && is_step(l)) {
+		l->cursig = 0;
+		settle(l);
+		return;
+	}
 	if (l->stepping && sig == SIGTRAP) {
 		l->stepping = false;
 		l->cursig = 0; /* ours: the target never sees it */
@@ -1333,7 +1350,8 @@ static bool step_trap_pending(const struct lwp *l)
 {
 	struct ctl_procinfo pi;
 
-	return l->stepping && ctl_proc_info(l->proc->pid, l->tid, &pi) == 0 &&
+	return (l->stepping || l->over) &&
+	       ctl_proc_info(l->proc->pid, l->tid, &pi) == 0 &&
 	       (pi.sigpend & CTL_SIGBIT(SIGTRAP));
 }
 
@@ -1380,6 +1398,7 @@ static void on_trap(struct lwp *l, int sig)
 	}
 	l->interrupted = false;
 	if (is_group_signal(sig)) {
+		probe_stepped(l);
 		l->kind = STOP_GROUP;
 		l->group_signal = sig;
 		if (l->dstop) {
@@ -1407,6 +1426,7 @@ static void on_trap(struct lwp *l, int sig)
 		lwp_resume(l);
 		return;
 	}
+	probe_stepped(l);
 	settle(l);
 }
 
