@@ -70,6 +70,7 @@ static int finish(struct session *s, int code)
 	ctl_unwinder_free(s->unwinder);
 	buf_free(&s->line);
 	inject_free(opt->inject);
+	func_finish(s);
 	free(opt->pids.v);
 	return cmd_finish(code);
 }
@@ -115,6 +116,8 @@ int main(int argc, char **argv)
 	}
 	stack_started(&s);
 	r = s.n ? session_follow(&s) : 0;
+	if (func_none(&s))
+		cmd_complain("no such function was found");
 	if (s.counts && !s.failed)
 		counts_print(s.counts, &s);
 	if (r < 0)

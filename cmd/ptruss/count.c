@@ -152,6 +152,7 @@ void counts_print(const struct counts *c, const struct session *s)
 	qsort(v, n, sizeof(v[0]), orders[s->opt->sort]);
 	if (s->opt->format == &format_json) {
 		print_json(c, s, v, n);
+		func_counts_print(s);
 		return;
 	}
 	fprintf(s->out, "%-24s %12s %10s %10s\n", "syscall", "seconds", "calls",
@@ -175,6 +176,7 @@ void counts_print(const struct counts *c, const struct session *s)
 		if (c->signals[i])
 			fprintf(s->out, "%-24s %12s %10" PRIu64 "\n",
 				ctl_signal_name(i), "", c->signals[i]);
+	func_counts_print(s);
 	for (i = 0; i < n && s->opt->histogram; i++) {
 		fprintf(s->out, "\n%s, ns\n", kind_name(v[i], name, sizeof(name)));
 		cmd_histogram_print(&v[i]->times, s->out);

@@ -139,6 +139,31 @@ static void signal_or_fault(const struct event *e, struct buf *b)
 		buf_printf(b, ",\"sender\":%d", si.si_pid);
 }
 
+static void function(const struct event *e, struct buf *b)
+{
+	const struct func_event *f = e->func;
+
+	head(e, "function", b);
+	buf_json(b, f->func->name, strlen(f->func->name));
+	buf_str(b, ",\"object\":");
+	buf_json(b, f->func->object, strlen(f->func->object));
+	buf_printf(b, ",\"event\":\"%s\",\"depth\":%u",
+		   f->returns ? "return" : "call", f->depth);
+	if (f->returns) {
+		buf_printf(b, ",\"ret\":%llu", (unsigned long long)f->result);
+	} else {
+		buf_str(b, ",\"args\":[");
+		for (unsigned i = 0; i < CTL_FUNC_ARGS; i++) {
+			if (i)
+				buf_char(b, ',');
+			buf_udec(b, f->arg[i]);
+		}
+		buf_printf(b, "],\"caller\":%llu",
+			   (unsigned long long)f->caller);
+	}
+	stack_json(b, e->stack);
+}
+
 static void life(const struct event *e, struct buf *b)
 {
 	const struct ctl_rec_fork *f = (const void *)e->rec;
@@ -198,6 +223,9 @@ static void event(struct session *s, const struct event *e, struct buf *b)
 	case CTL_REC_SIGNAL:
 	case CTL_REC_FAULT:
 		signal_or_fault(e, b);
+		break;
+	case CTL_REC_PROBE:
+		function(e, b);
 		break;
 	case CTL_REC_FORK:
 	case CTL_REC_EXEC:

@@ -322,6 +322,10 @@ static void event(struct session *s, const struct event *e, struct buf *b)
 	case CTL_REC_SIGNAL:
 		signal_line(s, (const void *)e->rec, b);
 		break;
+	case CTL_REC_PROBE:
+		func_text(b, e->func);
+		stack_strace(b, e->stack);
+		break;
 	case CTL_REC_EXIT:
 		if (WIFSIGNALED(x->status))
 			buf_printf(b, "+++ killed by %s%s +++\n",

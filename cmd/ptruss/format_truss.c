@@ -235,6 +235,10 @@ static void event(struct session *s, const struct event *e, struct buf *b)
 	case CTL_REC_FAULT:
 		signal_or_fault((const void *)e->rec, b);
 		break;
+	case CTL_REC_PROBE:
+		func_text(b, e->func);
+		stack_truss(b, e->stack);
+		break;
 	default:
 		life(e->rec, b);
 		if (e->rec->type == CTL_REC_EXEC && s->opt->envp)

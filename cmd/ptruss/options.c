@@ -23,12 +23,16 @@ static const struct argp_option option_table[] = {
 	{ "trace", 't', "CALLS", 0,
 	  "Trace these system calls; !CALLS: all but these", 0 },
 	{ "signal", 's', "SIGNALS", 0, "Trace these signals", 0 },
-	{ "fault", 'm', "FAULTS", 0, "Trace these machine faults", 0 },
+	RARE("fault", 'm', "FAULTS", "Trace these machine faults"),
 	{ "stop-call", 'T', "CALLS", 0,
 	  "Stop at entry to these and leave it so", 0 },
 	{ "stop-signal", 'S', "SIGNALS", 0,
 	  "Stop on these signals and leave it so", 0 },
 	RARE("stop-fault", 'M', "FAULTS", "Stop on these faults and leave it so"),
+	{ "function", 'u', "LIB:FUNCS", 0,
+	  "Trace calls of functions in LIB", 0 },
+	RARE("stop-function", 'U', "LIB:FUNCS",
+	     "Stop at calls of these and leave it so"),
 	{ "count", 'c', NULL, 0, "Print counts and times at the end", 0 },
 	RARE("sort", KEY_SORT, "KEY", "-c: by time, calls, errors or name"),
 	RARE("histogram", KEY_HISTOGRAM, NULL, "-c: and how the times are spread"),
@@ -251,6 +255,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'M':
 		parse_set(key, arg, state, opt);
 		return 0;
+	case 'u':
+	case 'U':
+		if (!func_option(opt, arg, key == 'U'))
+			argp_error(state, "-%c %s: %s", key, arg, ctl_error());
+		opt->stops |= key == 'U';
+		return 0;
 	case 'o':
 		opt->output = arg;
 		return 0;
@@ -303,10 +313,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!opt->command && !opt->pids.n)
 			argp_error(state, "no command and no -p given");
 		if (opt->inject && opt->stops)
-			argp_error(state, "--inject and -T, -S, -M: not both");
+			argp_error(state, "--inject and -T, -S, -M, -U: not both");
+		if (opt->inject && opt->nfuncs)
+			argp_error(state, "--inject and -u: not both");
 		if (opt->tied && (!opt->command || opt->stops))
 			argp_error(state, opt->stops ?
-				   "--tied cannot leave CMD stopped (-T, -S, -M)" :
+				   "--tied cannot leave CMD stopped (-T, -S, -M, -U)" :
 				   "--tied needs a command");
 		return 0;
 	}

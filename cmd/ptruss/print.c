@@ -22,9 +22,15 @@ int print_buf(struct session *s, struct buf *b, FILE *f)
 
 static int print_event(struct session *s, struct event *e)
 {
+	struct func_event f;
 	struct ctl_stack st;
 	int r = 0;
 
+	if (e->rec->type == CTL_REC_PROBE) {
+		if (!func_event(s, (const void *)e->rec, &f))
+			return 0;
+		e->func = &f;
+	}
 	if (e->call && !values_wanted(s->opt, (const void *)e->rec, e->call))
 		return 0;
 	e->stack = stack_of(s, e->rec, &st);
@@ -80,7 +86,7 @@ int print_stop(struct session *s, const struct traced *t,
 	};
 	const struct ctl_decoded *d;
 	struct buf *b = &s->line;
-	char buf[32];
+	char buf[160];
 
 	if (!s->out || (s->opt->format == &format_json &&
 			l->syscall == CTL_NO_SYSCALL))
@@ -101,7 +107,8 @@ int print_stop(struct session *s, const struct traced *t,
 			buf_str(b, ": ");
 			buf_str(b, cmd_stop_why(l));
 			buf_char(b, ' ');
-			buf_str(b, cmd_stop_what(l, buf, sizeof(buf)));
+			buf_str(b, func_stopped_at(s, ctl_pid(t->h), l, buf,
+						   sizeof(buf)));
 		}
 		buf_str(b, " ***\n");
 		return print_buf(s, b, s->out);

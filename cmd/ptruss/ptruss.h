@@ -23,7 +23,10 @@ struct options {
 	bool tied, histogram, pager;
 	const char *exec; /* a pattern, or NULL */
 	struct inject *inject; /* NULL: no --inject */
-	bool stops; /* -T, -S or -M */
+	bool stops; /* -T, -S, -M or -U */
+	struct ctl_func_spec *funcs[CTL_FUNC_SPECS]; /* -u, -U */
+	bool func_stops[CTL_FUNC_SPECS];	     /* it is a -U */
+	unsigned nfuncs;
 	enum sort sort;
 	const struct format *format;
 	const char *output, *timeline, *path;
@@ -43,6 +46,9 @@ struct traced {
 	uint64_t old_modes;
 	bool held; /* stack_hold(), and what it had before */
 	struct ctl_sysset old_sysentry;
+	bool watched; /* func_start(), and what it had before */
+	struct ctl_sysset old_sysexit;
+	uint32_t loader; /* our probe on the dynamic linker, or 0 */
 	pid_t *live; /* processes whose records come by this handle */
 	unsigned nlive, room;
 	uint64_t lost; /* records, as far as they have been told */
@@ -64,6 +70,7 @@ struct session {
 	struct buf line;
 	struct values *values;
 	struct ctl_unwinder *unwinder; /* --stack */
+	struct funcs *funcs; /* -u */
 	bool timeline_begun;
 	struct traced born; /* live[]: children to look after, for -f with -T */
 	int64_t last_busy;  /* when there last was something to read */
@@ -71,12 +78,23 @@ struct session {
 	bool failed; /* to write, and it was told */
 };
 
+/* A call of a function, or its return. */
+struct func_event {
+	const struct ctl_func *func;
+	unsigned depth; /* among those that are traced */
+	unsigned left;	/* so many before it have ended without a return */
+	bool returns;
+	bool unknown; /* the call was not seen */
+	uint64_t arg[CTL_FUNC_ARGS], caller, result;
+};
+
 /* What a formatter gets. */
 struct event {
 	const struct traced *t;
 	const struct ctl_rec *rec;
 	const struct ctl_decoded *call; /* of SYSCALL and SYSENTRY */
-	const struct ctl_stack *stack; /* of SYSCALL, with --stack */
+	const struct func_event *func; /* of PROBE */
+	const struct ctl_stack *stack; /* of SYSCALL and PROBE, with --stack */
 };
 
 /* A formatter appends a line, or nothing, to b. */
@@ -187,6 +205,31 @@ int stack_hold(const struct session *s, struct traced *t,
 int stack_release(struct session *s, struct traced *t);
 void stack_add_ends(struct ctl_sysset *set); /* the calls that it waits in */
 void stack_unhold(struct traced *t);
+
+/* func.c: -u, -U */
+bool func_option(struct options *opt, const char *arg, bool stop);
+void func_add_execs(struct ctl_sysset *set); /* the calls that it waits for */
+/* t, whose status was *st, is about to be traced. */
+int func_start(struct session *s, struct traced *t, const struct ctl_status *st);
+/* It stopped: for us?  Then it runs again: 1; 0: no, -errno. */
+int func_serve(struct session *s, struct traced *t);
+/* Let go of t, which stays stopped; or which runs. */
+void func_abandon(struct session *s, struct traced *t);
+void func_unwatch(struct session *s, struct traced *t);
+/* Of every record, in order: who has which functions. */
+void func_life(struct session *s, const struct ctl_rec *rec);
+/* What a PROBE record means; false: it is not ours. */
+bool func_event(struct session *s, const struct ctl_rec_probe *r,
+		struct func_event *e);
+void func_text(struct buf *b, const struct func_event *e);
+/* As cmd_stop_what(); at a function its name. */
+const char *func_stopped_at(const struct session *s, pid_t pid,
+			    const struct ctl_lwpstatus *l, char *text,
+			    size_t size);
+void func_count(struct session *s, const struct ctl_rec_probe *r);
+void func_counts_print(const struct session *s);
+bool func_none(const struct session *s); /* nothing was ever found */
+void func_finish(struct session *s);
 
 /* timeline.c */
 int timeline_open(struct session *s);

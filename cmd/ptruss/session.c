@@ -99,9 +99,11 @@ static int set_up(struct session *s, struct traced *t)
 		.faults = opt->faults,
 		.calls = opt->calls,
 	};
-	struct ctl_status st;
+	struct ctl_status st = { .size = sizeof(st) };
 	int r;
 
+	if (opt->nfuncs)
+		what.events |= 1U << CTL_REC_PROBE;
 	r = ctl_status(t->h, &st);
 	if (r < 0)
 		return r;
@@ -124,6 +126,8 @@ static int set_up(struct session *s, struct traced *t)
 		r = live_add(t, ctl_pid(t->h));
 	if (r == 0)
 		exec_meet(opt, ctl_pid(t->h));
+	if (r == 0)
+		r = func_start(s, t, &st);
 	return r;
 }
 
@@ -191,6 +195,8 @@ int session_spawn(struct session *s)
 	calls = s->opt->calls;
 	if (s->unwinder)
 		stack_add_ends(&calls);
+	if (s->opt->nfuncs)
+		func_add_execs(&calls);
 	r = s->opt->tied ? ctl_spawn_tied(&h, s->opt->command, &calls) :
 			   ctl_spawn(&h, s->opt->command);
 	signal(SIGPIPE, SIG_IGN);
@@ -229,7 +235,8 @@ static void note_life(struct session *s, struct traced *t,
 	if (rec->type == CTL_REC_FORK && f->kind != CTL_FORK_THREAD) {
 		if (s->opt->follow)
 			live_add(t, f->child_pid);
-		if ((s->opt->follow && (s->opt->stops || s->opt->inject)) ||
+		if ((s->opt->follow && (s->opt->stops || s->opt->inject ||
+					s->opt->nfuncs)) ||
 		    t->held)
 			live_add(&s->born, f->child_pid);
 	}
@@ -264,6 +271,20 @@ static bool is_controlled(pid_t pid)
 	return is;
 }
 
+/* What it maps from now on is to be seen by its own handle. */
+static void look_at_born(struct session *s, struct traced *t)
+{
+	struct ctl_status st = { .size = sizeof(st) };
+	int r;
+
+	if (!s->opt->nfuncs || ctl_status(t->h, &st) < 0)
+		return;
+	/* Stopped already: at the end of an exec, for us to look. */
+	r = st.flags & PR_ISTOP ? 0 : func_start(s, t, &st);
+	if (r < 0 && r != -ENOENT)
+		cmd_fail(r, "trace functions of", "a child");
+}
+
 /*
  * A child's records come by its parent's handle, but to see it stop we need
  * one of its own.
@@ -282,6 +303,8 @@ static void look_after_born(struct session *s)
 		if (t) {
 			t->stop_only = true;
 			t->old_sysentry = s->v[0].old_sysentry;
+			t->old_sysexit = s->v[0].old_sysexit;
+			look_at_born(s, t);
 		} else {
 			ctl_close(h);
 		}
@@ -307,8 +330,8 @@ static void drop_done_children(struct session *s)
 static int abandon(struct session *s, struct traced *t)
 {
 	static const struct ctl_sysset none;
-	struct ctl_status st;
-	char what[64];
+	struct ctl_status st = { .size = sizeof(st) };
+	char what[160];
 	int r;
 
 	r = ctl_status(t->h, &st);
@@ -316,9 +339,11 @@ static int abandon(struct session *s, struct traced *t)
 		r = print_stop(s, t, &st.lwp, "stopped");
 		cmd_complain("%d stopped: %s %s; \"prun %d\" runs it on",
 			     ctl_pid(t->h), cmd_stop_why(&st.lwp),
-			     cmd_stop_what(&st.lwp, what, sizeof(what)),
+			     func_stopped_at(s, ctl_pid(t->h), &st.lwp, what,
+					     sizeof(what)),
 			     ctl_pid(t->h));
 	}
+	func_abandon(s, t);
 	ctl_trace_sysentry(t->h, &none);
 	ctl_trace_signals(t->h, 0);
 	ctl_trace_faults(t->h, 0);
@@ -349,9 +374,14 @@ static int drain(struct session *s, struct traced *t)
 
 	while ((r = ctl_ring_next(t->h, &rec)) == 1) {
 		note_life(s, t, rec);
+		/* (An EXIT's: when it has been printed.) */
+		if (rec->type == CTL_REC_FORK || rec->type == CTL_REC_EXEC)
+			func_life(s, rec);
 		rec = inject_result(s->opt->inject, rec);
 		if (!exec_matches(s->opt, rec)) {
 			/* somebody else's */
+		} else if (s->counts && rec->type == CTL_REC_PROBE) {
+			func_count(s, (const void *)rec);
 		} else if (s->counts) {
 			counts_add(s->counts, rec);
 		} else {
@@ -361,6 +391,8 @@ static int drain(struct session *s, struct traced *t)
 				return write_failed(s);
 			}
 		}
+		if (rec->type == CTL_REC_EXIT)
+			func_life(s, rec);
 		if (++n % 256 == 0) {
 			ctl_ring_release(t->h);
 			if (ncaught > 1 || (caught && !s->opt->command))
@@ -373,19 +405,21 @@ static int drain(struct session *s, struct traced *t)
 	return n;
 }
 
-/* It waits for us with its mappings: first what is recorded of it. */
+/* It waits for us to look at what it has mapped: first what is recorded. */
 static int released(struct session *s, struct traced *t)
 {
 	int r = 0;
 
-	if (!s->unwinder)
+	if (!s->unwinder && !s->opt->nfuncs)
 		return 0;
 	for (unsigned i = 0; i < s->n && r >= 0; i++)
 		if (!s->v[i].stop_only && !s->v[i].done)
 			r = drain(s, &s->v[i]);
 	if (r < 0)
 		return r;
-	r = stack_release(s, t);
+	r = func_serve(s, t);
+	if (r == 0)
+		r = stack_release(s, t);
 	return r < 0 ? cmd_fail(r, "run", t->name) : r;
 }
 
@@ -490,7 +524,8 @@ static int wait_for_news(struct session *s, bool terminal)
 			continue;
 		if (!t->stop_only)
 			/* --stack: a child may wait for us to know it. */
-			ready |= ctl_ring_wake(t->h, terminal || t->held ?
+			ready |= ctl_ring_wake(t->h, terminal || t->held ||
+						     s->opt->nfuncs ?
 							     1 : WAKE_BYTES);
 		gone |= ctl_poll_check(t->h) & CTL_POLL_GONE;
 		p[n].fd = ctl_poll_fd(t->h, &p[n].events);
@@ -591,8 +626,10 @@ void session_close(struct session *s)
 		struct traced *t = &s->v[i];
 		uint64_t ours = (PR_RLC | PR_FORK) & ~t->old_modes;
 
-		if (!t->stopped)
+		if (!t->stopped) {
+			func_unwatch(s, t);
 			stack_unhold(t);
+		}
 		/* What others want of it stays. */
 		if (!s->opt->command && !t->stopped && !t->stop_only)
 			ctl_mode_unset(t->h, ours);

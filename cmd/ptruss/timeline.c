@@ -70,6 +70,25 @@ static void call(struct session *s, const struct event *e, struct buf *b)
 	buf_free(&text);
 }
 
+/* A bar inside the one of its caller; those that were left end with it. */
+static void function(struct session *s, const struct event *e, struct buf *b)
+{
+	const struct func_event *f = e->func;
+
+	for (unsigned i = 0; i < f->left; i++) {
+		begin(s, e, "E", b);
+		buf_char(b, '}');
+	}
+	if (f->unknown)
+		return;
+	begin(s, e, f->returns ? "E" : "B", b);
+	if (!f->returns) {
+		buf_str(b, ",\"name\":");
+		buf_json(b, f->func->name, strlen(f->func->name));
+	}
+	buf_char(b, '}');
+}
+
 int timeline_record(struct session *s, const struct event *e)
 {
 	const struct ctl_rec_signal *g = (const void *)e->rec;
@@ -79,6 +98,9 @@ int timeline_record(struct session *s, const struct event *e)
 	switch (e->rec->type) {
 	case CTL_REC_SYSCALL:
 		call(s, e, b);
+		break;
+	case CTL_REC_PROBE:
+		function(s, e, b);
 		break;
 	case CTL_REC_SIGNAL:
 		begin(s, e, "i", b);
