@@ -203,7 +203,7 @@ fields_of_page()
 fields_of_records()
 {
 	jq -r '.type as $t | (keys[] | "\($t) \(.)"),
-		(.args[]? | keys[] | "args \(.)"),
+		(.args[]? | objects | keys[] | "args \(.)"),
 		(.stack[]? | keys[] | "stack \(.)"),
 		(.times[]? | keys[] | "times \(.)")' "$1" | sort -u
 }
@@ -232,8 +232,13 @@ def event: (.signal | number) and (.code | number) and (.pc | number);
 		(.signal | or_null(string)) and (.status == null) != (.signal == null)),
 	lost: (.count | number),
 	count: ((.name | string) and (.calls | number) and (.errors | number) and
-		(.elapsed | number))
-}[.type] == true and (.type == "count" or has_head) | not'
+		(.elapsed | number)),
+	function: ((.name | string) and (.object | string) and (.depth | number) and
+		(if .event == "call" then (.caller | number) and
+			(.args | length == 3 and all(.[]; number))
+		else .event == "return" and (.ret | number) end)),
+	functions: ((.name | string) and (.count | number))
+}[.type] == true and (.type == "count" or .type == "functions" or has_head) | not'
 
 testJsonIsWhatThePageSays()
 {
@@ -251,6 +256,8 @@ testJsonIsWhatThePageSays()
 			"$TRACEES/odd" calls 1
 		ptruss -j --stack -t write -o /dev/stdout "$TRACEES/odd" what 2>/dev/null
 		ptruss -j --histogram -o /dev/stdout "$TRACEES/odd" calls 9
+		ptruss -j -k -t none -u a.out:leaf -o /dev/stdout "$TRACEES/funcs" sum 1
+		ptruss -j -c -t none -u a.out:leaf -o /dev/stdout "$TRACEES/funcs" sum 1
 		"$TRACEES/odd" int80 >/dev/null 2>&1 &&
 			ptruss -j -t getpid -o /dev/stdout "$TRACEES/odd" int80
 		ptruss -j -o /dev/stdout "$TRACEES/odd" wait
@@ -275,7 +282,8 @@ testJsonIsWhatThePageSays()
 		"$TRACEES/odd" calls 1 | wc -l)" $(($(grep -vc '"lost"' "$tmp/o") +
 		$(jq -s 'map(select(.type == "lost") | .count) | add // 0' "$tmp/o") -
 		299999))
-	assertEquals "types" "count exec exit fault fork lost signal syscall " \
+	assertEquals "types" \
+		"count exec exit fault fork function functions lost signal syscall " \
 		"$(jq -r .type "$tmp/records" | sort -u | tr '\n' ' ')"
 	assertEquals "not as it should be" "" \
 		"$(jq -c "select($valid)" "$tmp/records" | head -n 3)"
