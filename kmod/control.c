@@ -942,6 +942,7 @@ void ctl_control_exit(void)
 			break;
 	}
 	wait_event(works_wq, !atomic_read(&works));
+	cancel_delayed_work_sync(&gc_work); /* whoever of these asked for it */
 	/*
 	 * The last callback may still have its last instructions to go.  It
 	 * cannot block in them: wait until every task has blocked or been in

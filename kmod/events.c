@@ -22,6 +22,7 @@
 #include "control.h"
 
 static bool sys_on, sig_on, entry_on; /* ctl_mutex */
+static bool leaving;		      /* the same: nothing is switched on again */
 
 static int get_signal_pre(struct kprobe *p, struct pt_regs *regs)
 {
@@ -189,6 +190,8 @@ int ctl_events_sync(void)
 	int e0 = 0, e1, e2;
 
 	lockdep_assert_held(&ctl_mutex);
+	if (leaving)
+		return -ENOSYS;
 	spin_lock_irq(&ctl_procs_lock);
 	list_for_each_entry(proc, &ctl_all, all)
 		want |= READ_ONCE(proc->want);
@@ -235,6 +238,8 @@ void ctl_events_exit(void)
 	int i;
 
 	mutex_lock(&ctl_mutex);
+	/* Processes go later, and the work that looks for idle ones is about. */
+	leaving = true;
 	if (sys_on)
 		sys_switch(false);
 	if (sig_on)
