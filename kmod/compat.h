@@ -94,6 +94,16 @@ static inline int ctl_dequeue_signal(sigset_t *mask, kernel_siginfo_t *info)
 #endif
 }
 
+/* At the start of dequeue_signal(): where the set that it leaves alone is. */
+static inline unsigned long *ctl_dequeue_mask(struct pt_regs *regs)
+{
+#ifdef CTL_HAVE_DEQUEUE_CURRENT
+	return &regs->di;
+#else
+	return &regs->si;
+#endif
+}
+
 static inline void ctl_vm_flags(struct vm_area_struct *vma, unsigned long set,
 				unsigned long clear)
 {

@@ -154,6 +154,7 @@ struct ctl_lwp {
 	unsigned long pass_ip, pass_sp; /* this call may pass: it stopped already */
 	int spared;	  /* siglock: the signal that does not end it */
 	u64 sig_pass;	  /* these may be delivered: they stopped already */
+	sigset_t sig_leave; /* siglock: these may not be, now */
 	u64 sig_recorded; /* these were recorded */
 	struct list_head drafts; /* captures taken at entry */
 	u64 trapped; /* our breakpoint that it is at */
@@ -277,6 +278,7 @@ void ctl_syscall_work(struct ctl_lwp *lwp);
 
 /* -- signal.c */
 void ctl_on_get_signal(void);
+void ctl_on_dequeue_signal(unsigned long *mask);
 bool ctl_on_complete(struct task_struct *p, int sig);
 void ctl_on_completed(struct task_struct *p, int sig);
 void ctl_on_signal_deliver(void *data, int sig, struct kernel_siginfo *info,

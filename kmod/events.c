@@ -11,6 +11,7 @@
  *                         is how these tracepoints work)
  *   get_signal()          a kprobe: no tracepoint says "is about to take a
  *                         signal" (signal.c)
+ *   dequeue_signal()      a kprobe: not one that came just now
  *   complete_signal()     a kretprobe: fatal signals are not received
  *   signal_deliver
  *
@@ -30,6 +31,13 @@ static int get_signal_pre(struct kprobe *p, struct pt_regs *regs)
 	return 0;
 }
 static struct kprobe get_signal_probe;
+
+static int dequeue_signal_pre(struct kprobe *p, struct pt_regs *regs)
+{
+	ctl_on_dequeue_signal(ctl_dequeue_mask(regs));
+	return 0;
+}
+static struct kprobe dequeue_signal_probe;
 
 static int sys_switch(bool on)
 {
@@ -97,6 +105,14 @@ static void complete_switch(bool on)
 		pr_warn_once("signals that end a process cannot be traced on this kernel\n");
 }
 
+static int probe_on(struct kprobe *kp, const char *name, kprobe_pre_handler_t fn)
+{
+	memset(kp, 0, sizeof(*kp));
+	kp->symbol_name = name;
+	kp->pre_handler = fn;
+	return register_kprobe(kp);
+}
+
 static int sig_switch(bool on)
 {
 	int err;
@@ -104,25 +120,29 @@ static int sig_switch(bool on)
 	if (on) {
 		if (!ctl_sym.signal_deliver)
 			return -ENOSYS;
-		memset(&get_signal_probe, 0, sizeof(get_signal_probe));
-		get_signal_probe.symbol_name = "get_signal";
-		get_signal_probe.pre_handler = get_signal_pre;
-		err = register_kprobe(&get_signal_probe);
+		err = probe_on(&get_signal_probe, "get_signal", get_signal_pre);
 		if (err)
 			return err;
+		err = probe_on(&dequeue_signal_probe, "dequeue_signal",
+			       dequeue_signal_pre);
+		if (err)
+			goto off_get;
 		err = tracepoint_probe_register(ctl_sym.signal_deliver,
 						ctl_on_signal_deliver, NULL);
 		if (err)
-			unregister_kprobe(&get_signal_probe);
-		else
-			complete_switch(true);
-		return err;
+			goto off_dequeue;
+		complete_switch(true);
+		return 0;
 	}
 	complete_switch(false);
 	tracepoint_probe_unregister(ctl_sym.signal_deliver,
 				    ctl_on_signal_deliver, NULL);
+	err = 0;
+off_dequeue:
+	unregister_kprobe(&dequeue_signal_probe);
+off_get:
 	unregister_kprobe(&get_signal_probe);
-	return 0;
+	return err;
 }
 
 /*

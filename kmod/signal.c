@@ -14,6 +14,12 @@
  * is left of it goes back to the thread's own queue, marked to pass, and
  * get_signal() goes on to find it.
  *
+ * One that comes between the work and the look at the queue would get by.  So a
+ * kprobe at the start of dequeue_signal() adds, for the call that get_signal()
+ * makes, what is traced and did not stop yet to what stays in the queue: then
+ * get_signal() finds nothing, the thread sees that there is a signal, and begins
+ * anew.
+ *
  * One kind of signal never gets there: when the default action is to end the
  * process, without a core, the sender does so at once, in complete_signal().
  * It spares a process that is traced with ptrace(2), and a thread that has the
@@ -122,6 +128,28 @@ void ctl_on_get_signal(void)
 		spin_lock_irqsave(&lwp->proc->lock, flags);
 		ctl_lwp_kick(lwp);
 		spin_unlock_irqrestore(&lwp->proc->lock, flags);
+	}
+	rcu_read_unlock();
+}
+
+/* current takes the next signal that is not in **mask; siglock held. */
+void ctl_on_dequeue_signal(unsigned long *mask)
+{
+	struct ctl_lwp *lwp;
+	u64 leave;
+
+	/* Others that wait for signals have sets of their own. */
+	if (*mask != (unsigned long)&current->blocked)
+		return;
+	rcu_read_lock();
+	lwp = ctl_lwp_find(current);
+	if (lwp && (READ_ONCE(lwp->proc->want) & CTL_WANT_SIG)) {
+		leave = READ_ONCE(lwp->proc->sigtrace) |
+			READ_ONCE(lwp->proc->discard);
+		leave &= ~(lwp->sig_pass | CTL_SIGBIT(SIGKILL));
+		/* Interrupts are off as long as it is looked at: no lwp goes. */
+		lwp->sig_leave.sig[0] = current->blocked.sig[0] | leave;
+		*mask = (unsigned long)&lwp->sig_leave;
 	}
 	rcu_read_unlock();
 }
@@ -299,6 +327,26 @@ static void set_current_signal(struct ctl_lwp *lwp, int sig, int flt,
 	spin_unlock_irq(&lwp->proc->lock);
 }
 
+/*
+ * Back to the head of the queue, from where it came: behind others of its number
+ * it would not be the next to be taken.
+ */
+static void put_back(int sig, kernel_siginfo_t *info)
+{
+	struct sigqueue *q;
+
+	send_sig_info(sig, info, current);
+	if (sig < SIGRTMIN)
+		return;
+	spin_lock_irq(&current->sighand->siglock);
+	list_for_each_entry_reverse(q, &current->pending.list, list)
+		if (!memcmp(&q->info, info, sizeof(*info))) {
+			list_move(&q->list, &current->pending.list);
+			break;
+		}
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
 /* What is left of the current signal goes back to the queue. */
 void ctl_signal_resume(struct ctl_lwp *lwp, u32 flags)
 {
@@ -314,7 +362,7 @@ void ctl_signal_resume(struct ctl_lwp *lwp, u32 flags)
 	if (sig && !(flags & PRCSIG)) {
 		lwp->sig_pass |= CTL_SIGBIT(sig);
 		info.si_signo = sig;
-		send_sig_info(sig, &info, current);
+		put_back(sig, &info);
 	}
 	if (flags & PRSTEP)
 		ctl_step_arm(lwp);
