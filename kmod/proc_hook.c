@@ -18,16 +18,23 @@
  * known processes.  Any doubt: one line in the log, and /dev/dtrace_ctl alone.
  *
  * Unload.  Inodes that point at our file operations may be cached, and a
- * lookup may be asleep with our array in its hands.  So: no more replacing; the
+ * lookup can be asleep with our array in its hands.  So: no more replacing; the
  * entry in the copies loses its operations, so that such a lookup makes an
  * inode without them; wait until no task can be in between reading the one and
  * storing the other; then retire every inode of ours in every instance of
- * procfs, and wait until nobody is on the way to open one.  The copies are freed when nobody is in the two functions any more
- * (the probes count), and left where they are if that takes too long: a folder
- * can be read into memory that somebody makes wait for ever.
+ * procfs.  Whoever is on the way to open one has our operations in its hands,
+ * and may be made to wait there (by a security module, by fanotify); and such
+ * an inode may be kept by somebody who never opens it (O_PATH, inotify, a
+ * mount).  So the operations, which are not in the module's memory, get the open
+ * function of a bad inode instead of ours, and are left where they are if
+ * anybody had an inode in hand.  The copies of the arrays are freed when nobody
+ * is in the two functions any more (the probes count), and are left, too, if
+ * that takes too long: a folder can be read into memory that somebody makes
+ * wait for ever.
  */
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/kmemleak.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -63,6 +70,7 @@ static struct table tables[] = {
 };
 
 static bool hooked, replacing;
+static struct file_operations *fops; /* what our inodes have */
 static int pid_offset; /* of struct proc_inode.pid, before the inode */
 static atomic_t inside = ATOMIC_INIT(0);
 
@@ -182,7 +190,7 @@ static int copy_table(struct table *t)
 		return -ENOMEM;
 	e->len = strlen(t->name);
 	e->mode = S_IFREG | 0600;
-	e->fop = &ctl_proc_fops;
+	e->fop = fops;
 	return 0;
 }
 
@@ -190,6 +198,8 @@ static void free_tables(void)
 {
 	struct table *t;
 
+	kfree(fops);
+	fops = NULL;
 	for (t = tables; t < tables + ARRAY_SIZE(tables); t++) {
 		if (t->copy)
 			kfree(t->copy[t->n].name);
@@ -254,6 +264,10 @@ int ctl_proc_hook_init(void)
 		return -ENOENT;
 	for (t = tables; t < tables + ARRAY_SIZE(tables) && !err; t++)
 		err = find_table(t);
+	if (!err) {
+		fops = kmemdup(&ctl_proc_fops, sizeof(*fops), GFP_KERNEL);
+		err = fops ? 0 : -ENOMEM;
+	}
 	for (t = tables; t < tables + ARRAY_SIZE(tables) && !err; t++)
 		err = copy_table(t);
 	if (!err) {
@@ -281,33 +295,35 @@ fail:
 	return err;
 }
 
-static void retire(struct super_block *sb, void *unused)
+struct retired {
+	int (*bad_open)(struct inode *inode, struct file *file);
+	bool held; /* somebody else had one in hand */
+};
+
+static void retire(struct super_block *sb, void *arg)
 {
+	struct retired *r = arg;
 	struct inode *inode;
 	struct dentry *d;
 
 again:
 	spin_lock(&sb->s_inode_list_lock);
 	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
-		if (READ_ONCE(inode->i_fop) != &ctl_proc_fops)
+		if (READ_ONCE(inode->i_fop) != fops)
 			continue;
 		if (!igrab(inode))
 			continue; /* on its way out: nobody can open it */
 		spin_unlock(&sb->s_inode_list_lock);
 		make_bad_inode(inode);
+		r->bad_open = inode->i_fop->open;
 		/* procfs has one name for each. */
 		d = d_find_alias(inode);
 		if (d) {
 			d_drop(d);
 			dput(d);
 		}
-		/*
-		 * No handle is open.  So whoever refers to the inode besides
-		 * us is opening it, and comes out of our open() or has not come
-		 * there and never will.
-		 */
-		while (atomic_read(&inode->i_count) > 1)
-			schedule_timeout_uninterruptible(1);
+		if (atomic_read(&inode->i_count) > 1)
+			r->held = true;
 		iput(inode);
 		goto again;
 	}
@@ -316,6 +332,7 @@ again:
 
 void ctl_proc_hook_exit(void)
 {
+	struct retired r = { NULL };
 	struct file_system_type *fs;
 	struct table *t;
 	int tries = 200;
@@ -329,17 +346,30 @@ void ctl_proc_hook_exit(void)
 	synchronize_rcu_tasks();
 	fs = get_fs_type("proc");
 	if (fs) {
-		iterate_supers_type(fs, retire, NULL);
+		iterate_supers_type(fs, retire, &r);
 		module_put(fs->owner);
+	}
+	if (r.held) {
+		/* No blocking between reading ->open and coming out of ours,
+		 * which does not get the module any more. */
+		WRITE_ONCE(fops->open, r.bad_open);
+		synchronize_rcu_tasks();
+		kmemleak_ignore(fops);
+		fops = NULL;
 	}
 	while (atomic_read(&inside) && --tries)
 		schedule_timeout_uninterruptible(msecs_to_jiffies(25));
 	unregister_kretprobe(&lookup_probe);
 	unregister_kretprobe(&readdir_probe);
-	if (atomic_read(&inside))
-		pr_warn("somebody still reads a folder in /proc; %zu bytes are left to them\n",
-			(tables[0].n + tables[1].n + 2) *
-				sizeof(struct pid_entry));
-	else
+	if (!atomic_read(&inside)) {
 		free_tables();
+		return;
+	}
+	for (t = tables; t < tables + ARRAY_SIZE(tables); t++) {
+		kmemleak_ignore(t->copy);
+		kmemleak_ignore(t->copy[t->n].name);
+	}
+	kfree(fops);
+	pr_warn("somebody still reads a folder in /proc; %zu bytes are left to them\n",
+		(tables[0].n + tables[1].n + 2) * sizeof(struct pid_entry));
 }

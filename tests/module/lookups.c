@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * lookups.c - the module goes, and comes again, while a thousand processes look
- * up each other's ctl files and some of them open theirs.
+ * up each other's ctl files and some of them open theirs.  One keeps the file in
+ * hand without opening it.
  */
+#include <sys/inotify.h>
 #include <sys/resource.h>
 
 #include "module.h"
@@ -58,6 +60,27 @@ static int load(const char *file)
 	return r;
 }
 
+/* Neither makes the module wait, nor has anything of it afterwards. */
+static void kept(const char *file)
+{
+	char path[64];
+	int fd, watch;
+
+	part = "kept in hand";
+	fd = open("/proc/self/ctl", O_PATH | O_CLOEXEC);
+	CHECK(fd >= 0);
+	watch = inotify_init1(IN_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/lwpctl", getpid());
+	CHECK(inotify_add_watch(watch, path, IN_OPEN) >= 0);
+	CHECK(unload() >= 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	CHECK(open(path, O_RDONLY) < 0);
+	CHECK(load(file) == 0);
+	CHECK(open(path, O_RDONLY) < 0);
+	close(fd);
+	close(watch);
+}
+
 int main(void)
 {
 	const char *file = getenv("CTL_KO"), *number = getenv("LOOKERS");
@@ -70,6 +93,8 @@ int main(void)
 		  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pids = mmap(NULL, n * sizeof(*pids), PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	file = file ? file : "/dtrace_ctl.ko";
+	kept(file);
 	part = "look-ups";
 	for (unsigned i = 0; i < n; i++)
 		pids[i] = getpid();
@@ -93,7 +118,7 @@ int main(void)
 		if (now() - began > longest)
 			longest = now() - began;
 		CHECK(access("/proc/self/ctl", F_OK) < 0);
-		CHECK(load(file ? file : "/dtrace_ctl.ko") == 0);
+		CHECK(load(file) == 0);
 		CHECK(access("/proc/self/ctl", F_OK) == 0);
 	}
 	for (unsigned i = 0; i < n; i++)
