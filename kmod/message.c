@@ -795,7 +795,9 @@ static long pioc_get(struct ctl_handle *h, unsigned int cmd, void __user *arg)
 	case PIOCGREG:
 		from = &st->lwp.reg;
 		size = sizeof(st->lwp.reg);
-		if (!err && !(st->lwp.flags & PR_ISTOP))
+		if (!err && !h->may_read)
+			err = -EPERM;
+		else if (!err && !(st->lwp.flags & PR_ISTOP))
 			err = -EBUSY;
 		break;
 	}
