@@ -71,20 +71,23 @@ struct ctl_proc *ctl_proc_find(struct pid *pid)
 	return NULL;
 }
 
-static void proc_free(struct kref *ref)
+static void last(struct kref *ref)
 {
-	struct ctl_proc *proc = container_of(ref, struct ctl_proc, ref);
-
-	ctl_traps_free(proc);
-	if (proc->from)
-		ctl_proc_put(proc->from);
-	put_pid(proc->pid);
-	kfree_rcu(proc, rcu);
+	/* ctl_proc_put() goes on */
 }
 
 void ctl_proc_put(struct ctl_proc *proc)
 {
-	kref_put(&proc->ref, proc_free);
+	struct ctl_proc *from;
+
+	/* In a loop: there may be more ancestors than there is stack. */
+	while (proc && kref_put(&proc->ref, last)) {
+		from = rcu_dereference_protected(proc->from, true);
+		ctl_traps_free(proc);
+		put_pid(proc->pid);
+		kfree_rcu(proc, rcu);
+		proc = from;
+	}
 }
 
 static void lwp_free(struct kref *ref)
@@ -613,7 +616,8 @@ static int attach_threads(struct ctl_proc *proc, struct task_struct *leader)
 /*
  * A thread that was seen without PF_EXITING can have passed its exit hook just
  * before it came into our table, and would stay there for ever.  What has the
- * flag now either comes by the hook yet, or soon has an exit_state.
+ * flag now either comes by the hook yet, or has given up its memory, or soon
+ * will.
  */
 static void sweep_exiting(struct ctl_proc *proc)
 {
@@ -625,7 +629,8 @@ static void sweep_exiting(struct ctl_proc *proc)
 		doubt = false;
 		spin_lock_irq(&proc->lock);
 		list_for_each_entry_safe(lwp, tmp, &proc->lwps, link) {
-			if (READ_ONCE(lwp->task->exit_state)) {
+			if (READ_ONCE(lwp->task->exit_state) ||
+			    !READ_ONCE(lwp->task->mm)) {
 				ctl_lwp_remove(lwp);
 				ctl_lwp_put(lwp);
 			} else if (READ_ONCE(lwp->task->flags) & PF_EXITING) {
@@ -656,6 +661,7 @@ static void proc_forget(struct ctl_proc *proc)
 	}
 	wake_up_all(&proc->wq);
 	spin_unlock_irq(&proc->lock);
+	ctl_covers_forget(proc);
 	while (!list_empty(&gone)) {
 		lwp = list_first_entry(&gone, struct ctl_lwp, link);
 		list_del(&lwp->link);
@@ -669,19 +675,24 @@ static void proc_forget(struct ctl_proc *proc)
 
 struct ctl_proc *ctl_proc_attach(struct task_struct *task)
 {
-	struct pid *pid = task_tgid(task);
 	struct ctl_proc *proc;
+	struct pid *pid;
 	int err;
 
 	lockdep_assert_held(&ctl_mutex);
 	rcu_read_lock();
-	proc = ctl_proc_find(pid);
+	proc = ctl_proc_find(task_tgid(task));
 	if (proc && !kref_get_unless_zero(&proc->ref))
 		proc = NULL;
 	rcu_read_unlock();
 	if (proc)
 		return proc;
+	/* Who has been waited for has none, and it may be freed any time. */
+	pid = get_task_pid(task, PIDTYPE_TGID);
+	if (!pid)
+		return ERR_PTR(-ESRCH);
 	proc = ctl_proc_new(pid, GFP_KERNEL);
+	put_pid(pid);
 	if (!proc)
 		return ERR_PTR(-ENOMEM);
 	kref_get(&proc->ref); /* the caller's */
@@ -793,6 +804,30 @@ bool ctl_proc_controlled(struct task_struct *task)
 	return yes;
 }
 
+/*
+ * Ancestors that are gone, that nobody has opened and whose memory is not
+ * proc's are nothing but links, of which there would be one for each generation
+ * of a program that forks and exits, forks and exits.
+ */
+static void shorten(struct ctl_proc *proc)
+{
+	struct ctl_proc *from, *next;
+
+	lockdep_assert_held(&ctl_mutex);
+	for (;;) {
+		from = rcu_dereference_protected(proc->from, true);
+		if (!from || !READ_ONCE(from->gone) ||
+		    !list_empty(&from->handles) ||
+		    READ_ONCE(from->mm) == READ_ONCE(proc->mm))
+			return;
+		next = rcu_dereference_protected(from->from, true);
+		if (next)
+			ctl_proc_get(next);
+		rcu_assign_pointer(proc->from, next);
+		ctl_proc_put(from);
+	}
+}
+
 /* One round over all; returns whether there is something to come back for. */
 static bool gc(void)
 {
@@ -805,6 +840,7 @@ static bool gc(void)
 		victim = NULL;
 		spin_lock_irq(&ctl_procs_lock);
 		list_for_each_entry(proc, &ctl_all, all) {
+			shorten(proc);
 			spin_lock(&proc->lock);
 			idle = proc->gone && list_empty(&proc->handles) &&
 					       !ctl_probes_state(proc) ?
@@ -854,10 +890,9 @@ static bool has_handle(struct ctl_proc *proc)
 
 static bool descends(const struct ctl_proc *proc, const struct ctl_proc *from)
 {
-	for (; proc; proc = proc->from)
-		if (proc == from)
-			return true;
-	return false;
+	while (proc && proc != from)
+		proc = ctl_proc_from(proc);
+	return proc;
 }
 
 /*

@@ -23,7 +23,8 @@
  * Objects
  *   struct ctl_proc    a controlled process.  References: its threads, its
  *                      handles, its covers, followed children (->from), its
- *                      settle work.
+ *                      settle work.  Hooks find it under RCU, when it may
+ *                      just be going: kref_get_unless_zero() to keep it.
  *   struct ctl_lwp     a thread of one.  In a hash by task until the thread
  *                      exits or the process is let go; references: that hash,
  *                      lwp handles, queued task work, backlog entries.
@@ -73,7 +74,9 @@ struct ctl_proc {
 	struct hlist_node hash; /* ctl_procs_lock, RCU */
 	struct list_head all;	/* the same */
 	struct pid *pid;	/* pins the identity (P4); a reference */
-	struct ctl_proc *from;	/* a followed child: its parent; a reference */
+	/* A followed child: its parent, or who of its ancestors is left; a
+	 * reference.  Set while ctl_mutex is held, or nobody knows the child. */
+	struct ctl_proc __rcu *from;
 	spinlock_t lock;
 	struct list_head lwps;
 	unsigned int nlwp;
@@ -232,6 +235,11 @@ static inline struct ctl_proc *ctl_proc_get(struct ctl_proc *proc)
 	kref_get(&proc->ref);
 	return proc;
 }
+/* Under RCU, or with ctl_mutex held. */
+static inline struct ctl_proc *ctl_proc_from(const struct ctl_proc *proc)
+{
+	return rcu_dereference_check(proc->from, lockdep_is_held(&ctl_mutex));
+}
 /* The control of the process that task leads, made if there is none; with a
  * reference.  ctl_mutex held. */
 struct ctl_proc *ctl_proc_attach(struct task_struct *task);
@@ -311,6 +319,8 @@ void ctl_ring_wait(struct ctl_lwp *lwp);
 int ctl_cover_add(struct ctl_handle *h, struct ctl_proc *proc, gfp_t gfp);
 void ctl_covers_update(struct ctl_handle *h);
 void ctl_covers_drop(struct ctl_handle *h);
+/* proc is let go of; ctl_mutex held. */
+void ctl_covers_forget(struct ctl_proc *proc);
 void ctl_covers_inherit(struct ctl_proc *from, struct ctl_proc *to);
 void ctl_drafts_drop(struct ctl_lwp *lwp);
 void ctl_record_entry(struct ctl_lwp *lwp);
@@ -405,8 +415,10 @@ int ctl_fpregs_get(struct task_struct *t, struct ctl_fpregs *r);
 int ctl_fpregs_set(struct task_struct *t, const struct ctl_fpregs *r);
 /* The task that is to be looked at, with a reference; NULL: gone. */
 struct task_struct *ctl_handle_task(struct ctl_handle *h);
-/* May the opener still do this?  Its image may be a new one (P5). */
-int ctl_handle_allowed(struct ctl_handle *h, struct task_struct *t);
+/* Keep t from executing another file, if the opener of h may have it as it is
+ * (P5); then ctl_handle_unlock().  -EAGAIN, -ENOENT, -EINTR. */
+int ctl_handle_lock(struct ctl_handle *h, struct task_struct *t);
+void ctl_handle_unlock(struct task_struct *t);
 /* t's memory, if so; with a reference. */
 struct mm_struct *ctl_handle_mm(struct ctl_handle *h, struct task_struct *t);
 /* All n bytes, or false. */

@@ -293,7 +293,7 @@ static struct ctl_lwp *get_current_lwp(const struct ctl_proc *home)
 
 	rcu_read_lock();
 	lwp = ctl_lwp_find(current);
-	for (proc = lwp ? lwp->proc : NULL; proc; proc = proc->from)
+	for (proc = lwp ? lwp->proc : NULL; proc; proc = ctl_proc_from(proc))
 		if (proc == home)
 			break;
 	if (!proc || !kref_get_unless_zero(&lwp->ref))
@@ -465,13 +465,17 @@ void ctl_probe_trapped(struct ctl_lwp *lwp)
 	WRITE_ONCE(lwp->trapped, 0);
 	home = ctl_probe_home(lwp->proc, current->mm);
 	/* Whoever takes one out does not wait for us: see trap.c. */
-	if (!home || mutex_lock_killable(&home->probe_mutex))
+	if (!home)
 		return;
-	list_for_each_entry(q, &home->probes, link)
-		for_each_site(q, part, s)
-			if (s->trap && s->s->address == addr && active(s))
-				hit(lwp, s, task_pt_regs(current));
-	mutex_unlock(&home->probe_mutex);
+	if (!mutex_lock_killable(&home->probe_mutex)) {
+		list_for_each_entry(q, &home->probes, link)
+			for_each_site(q, part, s)
+				if (s->trap && s->s->address == addr &&
+				    active(s))
+					hit(lwp, s, task_pt_regs(current));
+		mutex_unlock(&home->probe_mutex);
+	}
+	ctl_proc_put(home);
 }
 
 void ctl_probe_work(struct ctl_lwp *lwp)

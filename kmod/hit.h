@@ -53,7 +53,8 @@ struct probe {
 /* -- probe.c */
 /* It ends; proc->lock held. */
 void ctl_probe_mark(struct ctl_proc *proc, struct probe *q);
-/* The process, from or one of its ancestors, whose probes are in mm. */
+/* The process, from or one of its ancestors, whose probes are in mm; with a
+ * reference. */
 struct ctl_proc *ctl_probe_home(struct ctl_proc *from,
 				const struct mm_struct *mm);
 

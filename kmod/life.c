@@ -22,56 +22,106 @@
 
 #include "control.h"
 
-/* A child process of a controlled one. */
-static void follow(struct ctl_proc *from, struct task_struct *child)
+/* What from stops for, its child stops for. */
+static void inherit(struct ctl_proc *from, struct ctl_proc *proc)
 {
-	struct ctl_proc *proc;
-	struct ctl_lwp *lwp;
+	struct ctl_sysset entry, exit;
+	u64 modes, sigtrace, flttrace;
 	unsigned long flags;
-	bool released;
+	int i;
 
-	proc = ctl_proc_new(task_tgid(child), GFP_ATOMIC | __GFP_NOWARN);
-	if (!proc)
-		goto nomem;
-	lwp = ctl_lwp_new(proc, child, GFP_ATOMIC | __GFP_NOWARN);
-	if (!lwp) {
-		ctl_proc_put(proc);
-		goto nomem;
-	}
-	lwp->newborn = true;
-	proc->from = ctl_proc_get(from);
-	proc->mm = child->mm;
 	spin_lock_irqsave(&from->lock, flags);
-	proc->modes = from->modes;
-	proc->sigtrace = from->sigtrace;
-	proc->flttrace = from->flttrace;
-	proc->sysentry = from->sysentry;
-	proc->sysexit = from->sysexit;
+	modes = from->modes;
+	sigtrace = from->sigtrace;
+	flttrace = from->flttrace;
+	entry = from->sysentry;
+	exit = from->sysexit;
 	spin_unlock_irqrestore(&from->lock, flags);
 	spin_lock_irqsave(&proc->lock, flags);
-	ctl_lwp_publish(lwp);
+	proc->modes |= modes;
+	proc->sigtrace |= sigtrace;
+	proc->flttrace |= flttrace;
+	for (i = 0; i < ARRAY_SIZE(entry.native); i++) {
+		proc->sysentry.native[i] |= entry.native[i];
+		proc->sysentry.compat[i] |= entry.compat[i];
+		proc->sysexit.native[i] |= exit.native[i];
+		proc->sysexit.compat[i] |= exit.compat[i];
+	}
 	ctl_proc_update(proc);
 	spin_unlock_irqrestore(&proc->lock, flags);
-	/* Nobody knows the child's number yet: nobody can have been first. */
-	ctl_proc_publish(proc);
 	ctl_covers_inherit(from, proc);
 	/*
 	 * If the parent was let go after its modes were read, its last close
 	 * did not find the child, and the child's stops would be nobody's.
 	 */
 	spin_lock_irqsave(&from->lock, flags);
-	released = !(from->modes & PR_FORK);
+	modes = from->modes;
 	spin_unlock_irqrestore(&from->lock, flags);
-	if (released) {
-		spin_lock_irqsave(&proc->lock, flags);
-		ctl_proc_release(proc);
-		spin_unlock_irqrestore(&proc->lock, flags);
-		ctl_gc_kick();
+	if (modes & PR_FORK)
+		return;
+	spin_lock_irqsave(&proc->lock, flags);
+	ctl_proc_release(proc);
+	spin_unlock_irqrestore(&proc->lock, flags);
+	ctl_gc_kick();
+}
+
+/* The control of child, with a reference; from's reference becomes its. */
+static struct ctl_proc *control_child(struct ctl_proc *from,
+				      struct task_struct *child)
+{
+	struct ctl_proc *proc, *other;
+	struct ctl_lwp *lwp;
+	unsigned long flags;
+	bool fresh;
+
+	proc = ctl_proc_new(task_tgid(child), GFP_ATOMIC | __GFP_NOWARN);
+	if (!proc) {
+		ctl_proc_put(from);
+		return NULL;
 	}
-	return;
-nomem:
-	pr_warn_ratelimited("out of memory: child %d is not followed\n",
-			    task_pid_nr(child));
+	RCU_INIT_POINTER(proc->from, from);
+	lwp = ctl_lwp_new(proc, child, GFP_ATOMIC | __GFP_NOWARN);
+	if (!lwp) {
+		ctl_proc_put(proc);
+		return NULL;
+	}
+	lwp->newborn = true;
+	proc->mm = child->mm;
+	ctl_proc_get(proc); /* the caller's */
+	if (!ctl_proc_publish(proc)) {
+		/* It has a number already; somebody was quick to open it. */
+		other = ctl_proc_find(proc->pid);
+		if (other && !kref_get_unless_zero(&other->ref))
+			other = NULL;
+		ctl_lwp_put(lwp);
+		ctl_proc_put(proc);
+		ctl_proc_put(proc);
+		return other;
+	}
+	spin_lock_irqsave(&proc->lock, flags);
+	fresh = !proc->detached && ctl_lwp_publish(lwp);
+	spin_unlock_irqrestore(&proc->lock, flags);
+	if (!fresh)
+		ctl_lwp_put(lwp);
+	return proc;
+}
+
+/* A child process of a controlled one; under RCU. */
+static void follow(struct ctl_proc *from, struct task_struct *child)
+{
+	struct ctl_proc *proc;
+
+	/* Just let go of: nobody is interested. */
+	if (!kref_get_unless_zero(&from->ref))
+		return;
+	proc = control_child(from, child);
+	if (!proc) {
+		pr_warn_ratelimited("out of memory: child %d is not followed\n",
+				    task_pid_nr(child));
+		return;
+	}
+	inherit(from, proc);
+	ctl_proc_put(proc);
 }
 
 void ctl_on_newtask(void *data, struct task_struct *child, unsigned long cf)
@@ -90,9 +140,10 @@ void ctl_on_newtask(void *data, struct task_struct *child, unsigned long cf)
 		 * just now, and the parent not reached yet.
 		 */
 		proc = ctl_proc_find(task_tgid(child));
-		if (!proc)
+		if (!proc || !kref_get_unless_zero(&proc->ref))
 			goto out;
 		lwp = ctl_lwp_new(proc, child, GFP_ATOMIC | __GFP_NOWARN);
+		ctl_proc_put(proc); /* lwp has one; or there is RCU */
 		if (!lwp) {
 			pr_warn_ratelimited("out of memory: thread %d is not controlled\n",
 					    task_pid_nr(child));

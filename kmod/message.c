@@ -334,11 +334,13 @@ out:
 	spin_unlock_irq(&proc->lock);
 	if (!t)
 		return err;
-	err = ctl_handle_allowed(h, t);
-	if (!err)
+	err = ctl_handle_lock(h, t);
+	if (!err) {
 		err = send_sig_info(info.si_signo,
 				    info.si_signo == SIGKILL ? SEND_SIG_PRIV :
 							       &info, t);
+		ctl_handle_unlock(t);
+	}
 	put_task_struct(t);
 	return err;
 }
@@ -409,11 +411,12 @@ static int send_signal(struct ctl_handle *h, s64 sig)
 	t = ctl_handle_task(h);
 	if (!t)
 		return -ENOENT;
-	err = ctl_handle_allowed(h, t);
-	if (!err && h->lwp)
-		err = send_sig_info(sig, SEND_SIG_NOINFO, t);
-	else if (!err)
-		err = kill_pid(h->proc->pid, sig, 1);
+	err = ctl_handle_lock(h, t);
+	if (!err) {
+		err = h->lwp ? send_sig_info(sig, SEND_SIG_NOINFO, t) :
+			       kill_pid(h->proc->pid, sig, 1);
+		ctl_handle_unlock(t);
+	}
 	put_task_struct(t);
 	return err == -ESRCH ? -ENOENT : err;
 }

@@ -552,9 +552,13 @@ static int enable(struct ctl_handle *h, struct mm_struct *mm, struct part *part)
 	int err;
 
 	/* A vforked child: that memory has its owner's probes. */
-	for (from = proc->from; from; from = from->from)
-		if (READ_ONCE(from->mm) == mm)
-			return -EBUSY;
+	rcu_read_lock();
+	for (from = ctl_proc_from(proc); from; from = ctl_proc_from(from))
+		if (READ_ONCE(from->mm) == mm && !READ_ONCE(from->gone))
+			break;
+	rcu_read_unlock();
+	if (from)
+		return -EBUSY;
 	if (op->flags & CTL_PROBE_MORE) {
 		if (!q || (q->owner && q->owner != h) || q->mm != mm)
 			return -EINVAL;
@@ -670,9 +674,13 @@ int ctl_probe_disable(struct ctl_handle *h, u64 id)
 struct ctl_proc *ctl_probe_home(struct ctl_proc *from,
 				const struct mm_struct *mm)
 {
-	for (; from; from = from->from)
+	rcu_read_lock();
+	for (; from; from = ctl_proc_from(from))
 		if (READ_ONCE(from->mm) == mm && READ_ONCE(from->probed))
 			break;
+	if (from && !kref_get_unless_zero(&from->ref))
+		from = NULL;
+	rcu_read_unlock();
 	return from;
 }
 
@@ -734,16 +742,18 @@ void ctl_probe_born(struct ctl_proc *proc, struct task_struct *child)
 		return;
 	if (lwp) {
 		spin_lock_irqsave(&lwp->proc->lock, flags);
-		lwp->adopts = ctl_proc_get(home);
+		lwp->adopts = home;
 		ctl_lwp_kick(lwp);
 		spin_unlock_irqrestore(&lwp->proc->lock, flags);
 		return;
 	}
 	/* Without it, the first hit of each takes it out. */
 	v = kmalloc(sizeof(*v), GFP_ATOMIC | __GFP_NOWARN);
-	if (!v)
+	if (!v) {
+		ctl_proc_put(home);
 		return;
-	v->from = ctl_proc_get(home);
+	}
+	v->from = home;
 	init_task_work(&v->work, leave);
 	ctl_work_begin();
 	if (ctl_sym.task_work_add(child, &v->work, TWA_RESUME)) {

@@ -157,32 +157,39 @@ static bool opener_may(struct ctl_handle *h, struct task_struct *t)
 	return ok;
 }
 
+int ctl_handle_lock(struct ctl_handle *h, struct task_struct *t)
+{
+	const struct mm_struct *mm;
+	int err = 0;
+
+	if (down_read_killable(&t->signal->exec_update_lock))
+		return -EINTR;
+	mm = READ_ONCE(t->mm);
+	if (!mm)
+		err = -ENOENT;
+	else if (mm != READ_ONCE(h->proc->mm) && !opener_may(h, t))
+		err = -EAGAIN;
+	if (err)
+		up_read(&t->signal->exec_update_lock);
+	return err;
+}
+
+void ctl_handle_unlock(struct task_struct *t)
+{
+	up_read(&t->signal->exec_update_lock);
+}
+
 /* t's memory, if the opener of h may have it; with a reference. */
 struct mm_struct *ctl_handle_mm(struct ctl_handle *h, struct task_struct *t)
 {
 	struct mm_struct *mm;
+	int err = ctl_handle_lock(h, t);
 
-	if (down_read_killable(&t->signal->exec_update_lock))
-		return ERR_PTR(-EINTR);
+	if (err)
+		return ERR_PTR(err);
 	mm = get_task_mm(t);
-	if (!mm) {
-		mm = ERR_PTR(-ENOENT);
-	} else if (mm != READ_ONCE(h->proc->mm) && !opener_may(h, t)) {
-		mmput(mm);
-		mm = ERR_PTR(-EAGAIN);
-	}
-	up_read(&t->signal->exec_update_lock);
-	return mm;
-}
-
-int ctl_handle_allowed(struct ctl_handle *h, struct task_struct *t)
-{
-	struct mm_struct *mm = ctl_handle_mm(h, t);
-
-	if (IS_ERR(mm))
-		return PTR_ERR(mm);
-	mmput(mm);
-	return 0;
+	ctl_handle_unlock(t);
+	return mm ? mm : ERR_PTR(-ENOENT);
 }
 
 bool ctl_peek(struct mm_struct *mm, u64 addr, void *buf, int n)

@@ -314,7 +314,11 @@ static bool put_record(struct ctl_ring *r, struct ctl_lwp *lwp,
 		kept = false;
 		goto out;
 	}
-	kref_get(&lwp->ref);
+	/* (Nobody has been interested in it for a while: see ctl_lwp_find().) */
+	if (!kref_get_unless_zero(&lwp->ref)) {
+		kfree(w);
+		goto out;
+	}
 	w->lwp = lwp;
 	w->len = len;
 	memcpy(w->data, rec, len);
@@ -387,7 +391,7 @@ int ctl_cover_add(struct ctl_handle *h, struct ctl_proc *proc, gfp_t gfp)
 	cv->proc = ctl_proc_get(proc);
 	spin_lock_irqsave(&proc->lock, flags);
 	spin_lock(&h->lock);
-	have = h->closing;
+	have = h->closing || proc->detached;
 	list_for_each_entry(o, &h->covers, by_handle)
 		have |= o->proc == proc;
 	if (!have) {
@@ -426,6 +430,27 @@ void ctl_covers_drop(struct ctl_handle *h)
 	}
 }
 
+void ctl_covers_forget(struct ctl_proc *proc)
+{
+	struct ctl_cover *cv, *tmp;
+	unsigned int n = 0;
+
+	/* So their handles are not being closed. */
+	lockdep_assert_held(&ctl_mutex);
+	spin_lock_irq(&proc->lock);
+	list_for_each_entry_safe(cv, tmp, &proc->covers, by_proc) {
+		spin_lock(&cv->h->lock);
+		list_del(&cv->by_handle);
+		spin_unlock(&cv->h->lock);
+		list_del_rcu(&cv->by_proc);
+		kfree_rcu(cv, rcu);
+		n++;
+	}
+	spin_unlock_irq(&proc->lock);
+	while (n--)
+		ctl_proc_put(proc);
+}
+
 /* What h records has changed. */
 void ctl_covers_update(struct ctl_handle *h)
 {
@@ -447,7 +472,9 @@ void ctl_covers_inherit(struct ctl_proc *from, struct ctl_proc *to)
 	struct ctl_cover *cv;
 
 	list_for_each_entry_rcu(cv, &from->covers, by_proc)
-		ctl_cover_add(cv->h, to, GFP_ATOMIC | __GFP_NOWARN);
+		if (ctl_cover_add(cv->h, to, GFP_ATOMIC | __GFP_NOWARN))
+			pr_warn_ratelimited("out of memory: child %d is not recorded\n",
+					    pid_nr(to->pid));
 }
 
 /* A thread's handle records that thread; of followed children, all. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * corner.c - targets in states that others put them in: frozen by a cgroup,
- * dumping core, handed on.  Whatever happens, nobody stays stopped.
+ * dumping core, handed on; with many signals at once; in the thousandth
+ * generation.  Whatever happens, nobody stays stopped.
  */
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -192,11 +193,210 @@ static void test_dumping(void)
 	put("/proc/sys/kernel/core_pattern", before);
 }
 
+/* -- many signals --------------------------------------------------------- */
+
+static void on_value(int sig, siginfo_t *si, void *context)
+{
+	(void)sig;
+	(void)context;
+	sh->a = sh->a * 10 + si->si_value.sival_int;
+}
+
+static void queued(void)
+{
+	struct sigaction sa = { .sa_sigaction = on_value,
+				.sa_flags = SA_SIGINFO };
+	sigset_t set;
+
+	sigaction(SIGRTMIN, &sa, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sh->b = 1;
+	while (!sh->go)
+		;
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	spin();
+}
+
+/* Those that are queued come in their order, each stops, each once. */
+static void test_order(void)
+{
+	pid_t pid = start(queued);
+	int fd = bind_pid(pid, 0, 0);
+	struct ctl_status st;
+	siginfo_t si;
+
+	part = "queued signals";
+	CHECK(msg1(fd, PCSTRACE, CTL_SIGBIT(SIGRTMIN)) == 0);
+	while (!sh->b)
+		nap(0.01);
+	for (int i = 1; i <= 4; i++)
+		CHECK(sigqueue(pid, SIGRTMIN, (union sigval){ .sival_int = i }) == 0);
+	sh->go = 1;
+	for (int i = 1; i <= 4; i++) {
+		st = stop_of(fd);
+		memcpy(&si, st.lwp.info, sizeof(si));
+		CHECK(st.lwp.why == PR_SIGNALLED && st.lwp.what == (uint32_t)SIGRTMIN);
+		CHECK(si.si_value.sival_int == i);
+		CHECK(msg1(fd, PCRUN, i == 3 ? PRCSIG : 0) == 0);
+	}
+	CHECK(grows());
+	CHECK(sh->a == 124);
+	close(fd);
+	finish(pid);
+}
+
+static void on_usr1(int sig)
+{
+	(void)sig;
+	sh->a++;
+}
+
+static void on_usr2(int sig)
+{
+	(void)sig;
+	sh->b++;
+}
+
+static void deaf(void)
+{
+	signal(SIGUSR1, on_usr1);
+	signal(SIGUSR2, on_usr2);
+	spin();
+}
+
+/* A signal that comes while another is being taken stops all the same. */
+static void test_storm(void)
+{
+	pid_t pid = start(deaf), storm;
+	int fd = bind_pid(pid, 0, 0), i;
+	struct ctl_status st;
+
+	part = "storm of signals";
+	CHECK(grows());
+	CHECK(msg1(fd, PCSTRACE, CTL_SIGBIT(SIGUSR1)) == 0);
+	storm = fork();
+	if (storm == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			kill(pid, SIGUSR2);
+	}
+	for (i = 0; i < 300; i++) {
+		kill(pid, SIGUSR1);
+		st = stop_of(fd);
+		if (st.lwp.why != PR_SIGNALLED || sh->a != (uint64_t)i)
+			break;
+		if (msg1(fd, PCRUN, 0) != 0)
+			break;
+		for (double end = now() + 10; sh->a == (uint64_t)i && now() < end;)
+			nap(0.001);
+	}
+	CHECK(i == 300);
+	finish(storm);
+	CHECK(sh->b > 0);
+	CHECK(sh->a == 300);
+	close(fd);
+	finish(pid);
+}
+
+/* -- generations ---------------------------------------------------------- */
+
+/* Each forks the next and goes. */
+static void generations(void)
+{
+	for (int i = sh->go; i; i--) {
+		pid_t pid = fork();
+
+		if (pid != 0)
+			_exit(pid < 0);
+		sh->count++;
+	}
+	while (sh->go)
+		nap(0.01);
+}
+
+static long slab(void)
+{
+	char line[128];
+	long kb = -1;
+	FILE *f = fopen("/proc/meminfo", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "SUnreclaim: %ld kB", &kb) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+/* n of them, one after the other; kB that the kernel has more when they are
+ * gone, before the handle is closed. */
+static long live(int n)
+{
+	struct ctl_record w = { .events = 1 << CTL_REC_FORK };
+	long before = slab(), grown;
+	pid_t pid;
+	int fd;
+
+	memset(sh, 0, sizeof(*sh));
+	sh->go = n;
+	pid = fork();
+	if (pid == 0) {
+		nap(0.3);
+		generations();
+		_exit(0);
+	}
+	fd = bind_pid(pid, 0, 0);
+	CHECK(fd >= 0);
+	CHECK(ring(fd, CTL_RING_MIN, CTL_RING_DROP) == 0);
+	CHECK(msg1(fd, PCSET, PR_FORK | PR_RLC) == 0);
+	CHECK(msg(fd, PCRECORD, &w, sizeof(w)) == 0);
+	for (double end = now() + 120; sh->count < (uint64_t)n && now() < end;)
+		if (waitpid(-1, NULL, WNOHANG) <= 0)
+			nap(0.001);
+	CHECK(sh->count == (uint64_t)n);
+	/* All but the last; it is followed yet. */
+	for (int i = 0;; i++) {
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		grown = slab() - before;
+		if (grown < n / 2 || i == 40)
+			break;
+		nap(0.1);
+	}
+	close(fd);
+	unring();
+	sh->go = 0;
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	return grown;
+}
+
+/* The kernel keeps nothing of those that are gone; nor a chain of them. */
+static void test_generations(void)
+{
+	int n = 2000;
+	long grown;
+
+	part = "generations";
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	live(n / 4); /* so that caches are full */
+	grown = live(n);
+	/* It would be more than a kB for each. */
+	CHECK(grown < n / 2);
+	printf("FIGURES: %d generations followed, %ld kB more in use\n", n, grown);
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+}
+
 int main(void)
 {
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
 		  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	test_frozen();
 	test_dumping();
+	test_order();
+	test_storm();
+	test_generations();
 	return failures != 0;
 }
