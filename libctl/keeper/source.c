@@ -388,20 +388,22 @@ void source_rename(struct client *c, pid_t from, pid_t to)
 
 /* -- set-up --------------------------------------------------------------- */
 
+static void trace(struct client *c, pid_t pid, bool on)
+{
+	__u64 *word = &c->source->skel->bss->traced[pid / 64];
+	__u64 bit = 1ULL << (pid % 64);
+
+	*word = on ? *word | bit : *word & ~bit;
+}
+
 void source_add(struct client *c, struct proc *p)
 {
-	uint32_t tgid = p->pid;
-	uint8_t one = 1;
-
-	bpf_map_update_elem(bpf_map__fd(c->source->skel->maps.tasks), &tgid,
-			    &one, BPF_ANY);
+	trace(c, p->pid, true);
 }
 
 void source_remove(struct client *c, struct proc *p)
 {
-	uint32_t tgid = p->pid;
-
-	bpf_map_delete_elem(bpf_map__fd(c->source->skel->maps.tasks), &tgid);
+	trace(c, p->pid, false);
 	proc_throttle(p, false);
 }
 
@@ -409,19 +411,27 @@ int source_program(struct client *c, unsigned k)
 {
 	const struct capture *cap = c->captures ? c->captures[k] : NULL;
 	struct src_program *p = &c->source->programs[k];
+	uint32_t at_entry = 0, at_exit = 0;
 	unsigned i;
 
 	/* The target may be running it: never more operations than are there. */
-	__atomic_store_n(&p->nop, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&p->at_entry, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&p->at_exit, 0, __ATOMIC_RELEASE);
 	if (!cap)
 		return 0;
-	/* Stacks are larger than a record of ours may be. */
-	for (i = 0; i < cap->nop; i++)
+	for (i = 0; i < cap->nop; i++) {
+		/* Stacks are larger than a record of ours may be. */
 		if (cap->op[i].limit >= SRC_DATA ||
 		    cap->op[i].op == CTL_CAP_STACK)
 			return -E2BIG;
+		if (cap->op[i].when == CTL_AT_EXIT)
+			at_exit |= 1U << i;
+		else
+			at_entry |= 1U << i;
+	}
 	memcpy(p->op, cap->op, sizeof(p->op));
-	__atomic_store_n(&p->nop, cap->nop, __ATOMIC_RELEASE);
+	__atomic_store_n(&p->at_entry, at_entry, __ATOMIC_RELEASE);
+	__atomic_store_n(&p->at_exit, at_exit, __ATOMIC_RELEASE);
 	return 0;
 }
 

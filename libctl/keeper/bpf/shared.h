@@ -4,14 +4,16 @@
 #define CTL_BPF_SHARED_H
 
 #define SRC_RING_BYTES (8U << 20)
+#define SRC_PIDS (1U << 22)	   /* process numbers are below */
 #define SRC_PROGRAMS (2 * CTL_SYSSET_BITS) /* native, then compat */
 #define SRC_DATA 8192U /* captures of one record; a power of two */
 #define SRC_VECTOR 64  /* strings of a vector */
 #define SRC_IOVECS 16  /* iovecs whose data is copied */
 
+/* Its operations, and a bit for each of those for an end of the call. */
 struct src_program {
-	__u32 nop;
-	__u32 pad;
+	__u32 at_entry;
+	__u32 at_exit;
 	struct ctl_capop op[CTL_CAP_OPS];
 };
 

@@ -3,8 +3,8 @@
  * source.bpf.c - system calls recorded by the kernel itself.
  *
  * Two programs on the raw tracepoints sys_enter and sys_exit, which every call
- * of every process passes.  Those of processes that the keeper has put into
- * "tasks" are recorded: the entry notes the arguments in the thread's slot and
+ * of every process passes.  Those of processes whose bit the keeper has set in
+ * "traced" are recorded: the entry notes the arguments in the thread's slot and
  * carries out the entry part of the call's capture program, the exit completes
  * the record and puts it into the ring, in the format of dtrace_ctl.h, ready to
  * be handed on.  The target is never stopped.
@@ -38,14 +38,6 @@ struct regs {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32);
-	__type(value, __u8);
-} tasks SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
@@ -74,6 +66,7 @@ struct {
 } ring SEC(".maps");
 
 /* Set by the keeper. */
+__u64 traced[SRC_PIDS / 64]; /* a bit for each process number */
 struct ctl_sysset calls;
 __u64 wake_mark = 1; /* bytes in the ring at which the keeper is woken */
 __u32 want_entry, want_exit;
@@ -84,6 +77,13 @@ __u32 full; /* the ring was half full; cleared by the keeper */
 /* Hide a value's range from the compiler, which would drop the mask that the
  * verifier wants to see. */
 #define HIDE(v) __asm__ volatile("" : "+r"(v))
+
+static bool is_traced(__u64 id)
+{
+	__u32 tgid = id >> 32;
+
+	return traced[tgid / 64 & (SRC_PIDS / 64 - 1)] >> (tgid % 64) & 1;
+}
 
 static bool selected(int abi, __u32 nr)
 {
@@ -160,8 +160,8 @@ static void emit(struct src_slot *s, __u32 type)
  * A capture's bytes go to data[used ..], behind its struct ctl_cap at data[cap].
  * Offsets and lengths are masked to SRC_DATA, half of what data has: that is
  * how the verifier knows that they lie inside.  The functions without "static"
- * are verified once each instead of once a call; they get numbers only, and
- * find the slot again.
+ * are verified once each instead of once a call, and have to ask whether they
+ * got a pointer.
  */
 
 #define MASK (SRC_DATA - 1)
@@ -183,9 +183,8 @@ static struct ctl_cap *cap_at(struct src_slot *s, __u32 cap)
 }
 
 /* Copy n bytes; as many as there are up to a page that is not there. */
-__attribute__((noinline)) int take(__u32 tid, __u32 cap, __u64 addr, __u64 want)
+__attribute__((noinline)) int take(struct src_slot *s, __u32 cap, __u64 addr, __u64 want)
 {
-	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
 	__u32 n = want, first, at;
 	struct ctl_cap *c;
 
@@ -215,10 +214,9 @@ __attribute__((noinline)) int take(__u32 tid, __u32 cap, __u64 addr, __u64 want)
 }
 
 /* A string with its NUL; 1: whole. */
-__attribute__((noinline)) int take_string(__u32 tid, __u32 cap, __u64 addr,
+__attribute__((noinline)) int take_string(struct src_slot *s, __u32 cap, __u64 addr,
 					  __u32 limit)
 {
-	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
 	struct ctl_cap *c;
 	__u32 at, n = limit;
 	char last = 0;
@@ -266,10 +264,9 @@ static bool pointer(__u64 addr, bool narrow, __u64 *v)
 }
 
 /* The string that the pointer at addr points to; 1: there may be another. */
-__attribute__((noinline)) int vector_step(__u32 tid, __u32 cap, __u64 addr,
+__attribute__((noinline)) int vector_step(struct src_slot *s, __u32 cap, __u64 addr,
 					  __u32 limit, __u32 more)
 {
-	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
 	struct ctl_cap *c;
 	__u64 ptr;
 
@@ -286,13 +283,12 @@ __attribute__((noinline)) int vector_step(__u32 tid, __u32 cap, __u64 addr,
 		c->flags |= CTL_CAPF_CUT;
 		return 0;
 	}
-	return take_string(tid, cap, ptr, limit - c->len) == 1;
+	return take_string(s, cap, ptr, limit - c->len) == 1;
 }
 
-__attribute__((noinline)) int take_vector(__u32 tid, __u32 cap, __u64 addr,
+__attribute__((noinline)) int take_vector(struct src_slot *s, __u32 cap, __u64 addr,
 					  __u32 count, __u32 limit)
 {
-	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
 	__u32 w, i;
 
 	if (!s)
@@ -302,17 +298,16 @@ __attribute__((noinline)) int take_vector(__u32 tid, __u32 cap, __u64 addr,
 		count = SRC_VECTOR;
 	for (i = 0; i < SRC_VECTOR + 1; i++)
 		/* i < count, without a branch for the verifier to follow. */
-		if (vector_step(tid, cap, addr + i * w, limit,
+		if (vector_step(s, cap, addr + i * w, limit,
 				(i - count) >> 31) != 1)
 			return 0;
 	return 0;
 }
 
 /* What the iovec at addr points to, at most total; -1: no further. */
-__attribute__((noinline)) int iov_step(__u32 tid, __u32 cap, __u64 addr,
+__attribute__((noinline)) int iov_step(struct src_slot *s, __u32 cap, __u64 addr,
 				       __u32 total)
 {
-	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
 	struct ctl_cap *c;
 	__u64 base, len;
 	bool narrow;
@@ -328,15 +323,14 @@ __attribute__((noinline)) int iov_step(__u32 tid, __u32 cap, __u64 addr,
 	}
 	if (len > total)
 		len = total;
-	if (len && take(tid, cap, base, len) != len)
+	if (len && take(s, cap, base, len) != len)
 		return -1;
 	return len;
 }
 
-__attribute__((noinline)) int take_iovdata(__u32 tid, __u32 cap, __u64 addr,
+__attribute__((noinline)) int take_iovdata(struct src_slot *s, __u32 cap, __u64 addr,
 					   __u64 count, __u64 total)
 {
-	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
 	__u32 w, left;
 	int i, n;
 
@@ -351,7 +345,7 @@ __attribute__((noinline)) int take_iovdata(__u32 tid, __u32 cap, __u64 addr,
 	for (i = 0; i < SRC_IOVECS; i++) {
 		if (i >= count || !left)
 			return 0;
-		n = iov_step(tid, cap, addr + i * w, left);
+		n = iov_step(s, cap, addr + i * w, left);
 		if (n < 0)
 			return 0;
 		left -= n;
@@ -370,10 +364,9 @@ static __u32 pad8(struct src_slot *s, struct ctl_cap *c, __u32 before)
 	return got;
 }
 
-__attribute__((noinline)) int take_msghdr(__u32 tid, __u32 cap, __u64 addr,
+__attribute__((noinline)) int take_msghdr(struct src_slot *s, __u32 cap, __u64 addr,
 					  __u64 total)
 {
-	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
 	struct ctl_cap_msg m = {};
 	struct {
 		__u64 name;
@@ -423,24 +416,24 @@ __attribute__((noinline)) int take_msghdr(__u32 tid, __u32 cap, __u64 addr,
 	c->len += sizeof(m);
 	if (m.name && m.namelen) {
 		before = c->len;
-		take(tid, cap, m.name, m.namelen < 128 ? m.namelen : 128);
+		take(s, cap, m.name, m.namelen < 128 ? m.namelen : 128);
 		m.got_name = pad8(s, c, before);
 	}
 	if (m.iov && m.niov) {
 		before = c->len;
-		take(tid, cap, m.iov,
+		take(s, cap, m.iov,
 		     (m.niov < 64 ? m.niov : 64) * (narrow ? 8 : 16));
 		m.got_iov = pad8(s, c, before);
 	}
 	if (m.control && m.controllen) {
 		before = c->len;
-		take(tid, cap, m.control,
+		take(s, cap, m.control,
 		     m.controllen < 1024 ? m.controllen : 1024);
 		m.got_control = pad8(s, c, before);
 	}
 	if (m.iov && m.niov) {
 		before = c->len;
-		take_iovdata(tid, cap, m.iov, m.niov, total);
+		take_iovdata(s, cap, m.iov, m.niov, total);
 		m.got_data = pad8(s, c, before);
 	}
 	__builtin_memcpy(&s->data[at], &m, sizeof(m));
@@ -450,8 +443,8 @@ fault:
 	return 0;
 }
 
-static void run_op(struct src_slot *s, __u32 tid, __u32 cap,
-		   const struct ctl_capop *op, bool at_exit)
+static void run_op(struct src_slot *s, __u32 cap, const struct ctl_capop *op,
+		   bool at_exit)
 {
 	__u64 addr = s->arg[op->arg & 7];
 	__u64 count = s->arg[op->len & 7];
@@ -462,16 +455,16 @@ static void run_op(struct src_slot *s, __u32 tid, __u32 cap,
 	s->limit = limit;
 	switch (op->op) {
 	case CTL_CAP_STR:
-		take_string(tid, cap, addr, limit);
+		take_string(s, cap, addr, limit);
 		return;
 	case CTL_CAP_VEC:
-		take_vector(tid, cap, addr, op->unit, limit);
+		take_vector(s, cap, addr, op->unit, limit);
 		return;
 	case CTL_CAP_MSG:
-		take_msghdr(tid, cap, addr, done);
+		take_msghdr(s, cap, addr, done);
 		return;
 	case CTL_CAP_IOVDATA:
-		take_iovdata(tid, cap, addr, count, done);
+		take_iovdata(s, cap, addr, count, done);
 		return;
 	case CTL_CAP_MEM:
 		count = limit;
@@ -503,27 +496,24 @@ static void run_op(struct src_slot *s, __u32 tid, __u32 cap,
 			c->flags |= CTL_CAPF_CUT;
 		count = limit / unit;
 	}
-	take(tid, cap, addr, count * unit);
+	take(s, cap, addr, count * unit);
 }
 
-/* Operation i of the call's program. */
-__attribute__((noinline)) int run_one(__u32 tid, __u32 k, __u32 i,
-				      __u32 at_exit)
+/* Operation i of the call's program; late: at entry the page was not there. */
+__attribute__((noinline)) int run_one(struct src_slot *s,
+				      const struct src_program *p, __u32 i,
+				      __u32 late)
 {
-	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
-	const struct src_program *p = bpf_map_lookup_elem(&programs, &k);
 	const struct ctl_capop *op;
 	struct ctl_cap *c;
+	bool at_exit;
 	__u32 at;
-	bool late;
 
-	if (!s || !p || i >= p->nop)
+	if (!s || !p)
 		return 0;
+	at_exit = s->at_exit;
 	HIDE(i);
 	op = &p->op[i & (CTL_CAP_OPS - 1)];
-	late = at_exit && (s->retry >> i & 1);
-	if ((op->when == CTL_AT_EXIT) != !!at_exit && !late)
-		return 0;
 	if (at_exit && !late && s->rec.ret < 0 &&
 	    !(op->flags & CTL_CAPOP_ONERR))
 		return 0;
@@ -540,7 +530,7 @@ __attribute__((noinline)) int run_one(__u32 tid, __u32 k, __u32 i,
 	c->flags = late ? CTL_CAPF_LATE : 0;
 	c->len = 0;
 	s->used = at + sizeof(*c);
-	run_op(s, tid, at, op, at_exit);
+	run_op(s, at, op, at_exit);
 	if ((c->flags & CTL_CAPF_FAULT) && !at_exit) {
 		/* Not in memory yet?  Again at exit. */
 		s->retry |= 1 << i;
@@ -604,28 +594,48 @@ static void finish(struct src_slot *s)
 	s->active = 1;
 }
 
-static bool program_of(const struct src_slot *s, __u32 *k)
+/* Those of the entry that have to be made at the exit. */
+static __u32 late_ops(const struct src_slot *s, const struct src_program *p)
+{
+	return s->at_exit ? s->retry & p->at_entry : 0;
+}
+
+static __u32 ops(const struct src_slot *s, const struct src_program *p)
+{
+	return s->at_exit ? p->at_exit | late_ops(s, p) : p->at_entry;
+}
+
+/* The call's program; NULL: nothing is to be captured at this end of it. */
+static const struct src_program *program_of(const struct src_slot *s)
 {
 	const struct src_program *p;
+	__u32 k = s->rec.nr;
 
-	if (s->rec.nr >= CTL_SYSSET_BITS)
-		return false;
-	*k = (s->rec.abi == CTL_ABI_COMPAT ? CTL_SYSSET_BITS : 0) + s->rec.nr;
-	p = bpf_map_lookup_elem(&programs, k);
-	return p && p->nop;
+	if (k >= CTL_SYSSET_BITS)
+		return NULL;
+	if (s->rec.abi == CTL_ABI_COMPAT)
+		k += CTL_SYSSET_BITS;
+	p = bpf_map_lookup_elem(&programs, &k);
+	return p && ops(s, p) ? p : NULL;
 }
 
 SEC("raw_tp")
 int capture(void *ctx)
 {
-	__u32 tid = bpf_get_current_pid_tgid(), k, i;
+	__u32 tid = bpf_get_current_pid_tgid(), todo, late, i;
 	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
+	const struct src_program *p;
 
 	if (!s)
 		return 0;
-	if (program_of(s, &k))
+	p = program_of(s);
+	if (p) {
+		todo = ops(s, p);
+		late = late_ops(s, p);
 		for (i = 0; i < CTL_CAP_OPS; i++)
-			run_one(tid, k, i, s->at_exit);
+			if (todo >> i & 1)
+				run_one(s, p, i, late >> i & 1);
+	}
 	finish(s);
 	return 0;
 }
@@ -641,12 +651,12 @@ SEC("raw_tp/sys_enter")
 int enter(struct bpf_raw_tracepoint_args *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	__u32 tgid = id >> 32, nr = ctx->args[1], k;
+	__u32 nr = ctx->args[1];
 	struct src_slot *s;
 	struct regs g;
 	int abi;
 
-	if (!bpf_map_lookup_elem(&tasks, &tgid))
+	if (!is_traced(id))
 		return 0;
 	s = slot_of(id);
 	if (!s) {
@@ -661,7 +671,7 @@ int enter(struct bpf_raw_tracepoint_args *ctx)
 	if (!selected(abi, nr))
 		return 0;
 	begin(s, id, nr, abi, &g, 0);
-	if (program_of(s, &k))
+	if (program_of(s))
 		bpf_tail_call(ctx, &jumps, 0);
 	finish(s);
 	return 0;
@@ -678,13 +688,16 @@ SEC("raw_tp/sys_exit")
 int leave(struct bpf_raw_tracepoint_args *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	__u32 tgid = id >> 32, tid = id;
-	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
-	bool denied = s && s->seen && !s->entered;
+	__u32 tid = id;
+	struct src_slot *s;
 	struct regs g;
-	__u32 k;
+	bool denied;
 	int abi;
 
+	if (!is_traced(id))
+		return 0;
+	s = bpf_map_lookup_elem(&slots, &tid);
+	denied = s && s->seen && !s->entered;
 	if (s)
 		s->entered = 0;
 	if (!s || !s->seen || denied) {
@@ -692,8 +705,6 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 		 * It was in the call when we came, or it was just born; or the
 		 * call was not made, for a seccomp filter denied it.
 		 */
-		if (!bpf_map_lookup_elem(&tasks, &tgid))
-			return 0;
 		if (bpf_probe_read_kernel(&g, sizeof(g),
 					  (void *)ctx->args[0]) < 0)
 			return 0;
@@ -711,7 +722,7 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 		s->active = 1;
 		/* All is as it was at its entry. */
 		if (denied)
-			s->retry = (1 << CTL_CAP_OPS) - 1;
+			s->retry = ~0U;
 	}
 	if (!s->active)
 		return 0;
@@ -721,7 +732,7 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 	s->rec.ret = ctx->args[1];
 	s->rec.elapsed = bpf_ktime_get_ns() - s->rec.h.time;
 	s->at_exit = 1;
-	if (program_of(s, &k))
+	if (program_of(s))
 		bpf_tail_call(ctx, &jumps, 0);
 	finish(s);
 	return 0;
