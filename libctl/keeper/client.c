@@ -155,7 +155,7 @@ static int send_signal(struct client *c, int64_t sig)
 	if (c->tid)
 		r = syscall(SYS_tgkill, c->proc->pid, c->tid, (int)sig);
 	else
-		r = syscall(SYS_pidfd_send_signal, c->proc->pidfd, (int)sig,
+		r = syscall(SYS_pidfd_send_signal, proc_pidfd(c->proc), (int)sig,
 			    NULL, 0);
 	return r < 0 ? (errno == ESRCH ? -ENOENT : -errno) : 0;
 }
@@ -819,7 +819,7 @@ static void last_close(struct proc *top)
 		if (p->gone || !descends(p, top) || has_handle(p))
 			continue;
 		if (p->modes & PR_KLC)
-			syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL,
+			syscall(SYS_pidfd_send_signal, proc_pidfd(p), SIGKILL, NULL,
 				0);
 		if (p->modes & (PR_RLC | PR_KLC))
 			proc_release(p);

@@ -84,7 +84,7 @@ struct proc {
 	struct list link; /* procs */
 	pid_t pid;
 	uint64_t start;
-	int pidfd;
+	int pidfd; /* proc_pidfd() */
 	int memfd; /* /proc/PID/mem, or -1; anew after exec */
 	bool root; /* the one the keeper was started for */
 	bool gone; /* reaped: every operation says ENOENT */
@@ -331,6 +331,9 @@ int lwp_setregs(struct lwp *l, const struct ctl_regs *r);
 /* All or -EFAULT. */
 int proc_read(struct proc *p, uint64_t addr, void *buf, size_t len);
 int proc_write(struct proc *p, uint64_t addr, const void *buf, size_t len);
+/* A pidfd, or -1: opened when first asked for, since a process that is traced
+ * keeps its number. */
+int proc_pidfd(struct proc *p);
 /* p->memfd, opened: 0 or -errno */
 int proc_mem_open(struct proc *p);
 /* As many bytes as are readable, from addr on. */

@@ -266,7 +266,7 @@ static uint64_t socket_timeout(const struct lwp *l, int fd, int option)
 	socklen_t len = sizeof(tv);
 	int copy;
 
-	copy = syscall(SYS_pidfd_getfd, l->proc->pidfd, fd, 0);
+	copy = syscall(SYS_pidfd_getfd, proc_pidfd(l->proc), fd, 0);
 	if (copy < 0)
 		return 0;
 	if (getsockopt(copy, SOL_SOCKET, option, &tv, &len) < 0)
@@ -281,7 +281,7 @@ static bool is_unix_socket(const struct lwp *l, int fd)
 	socklen_t len = sizeof(int);
 	int copy, domain = AF_UNSPEC;
 
-	copy = syscall(SYS_pidfd_getfd, l->proc->pidfd, fd, 0);
+	copy = syscall(SYS_pidfd_getfd, proc_pidfd(l->proc), fd, 0);
 	if (copy < 0)
 		return false;
 	if (getsockopt(copy, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)

@@ -355,7 +355,7 @@ void source_death(struct client *c, struct lwp *l)
 	source_drain(c, true);
 	held_put(c, l);
 	s = malloc(sizeof(*s));
-	if (s && bpf_map_lookup_elem(fd, &tid, s) == 0) {
+	if (s && bpf_map_lookup_and_delete_elem(fd, &tid, s) == 0) {
 		if (s->active) {
 			unsigned used = (s->used + 7) & ~7U;
 
@@ -368,7 +368,6 @@ void source_death(struct client *c, struct lwp *l)
 			s->rec.elapsed = now_ns() - s->rec.h.time;
 			record_raw(c, l, &s->rec, s->rec.h.len);
 		}
-		bpf_map_delete_elem(fd, &tid);
 	}
 	free(s);
 }

@@ -134,7 +134,7 @@ static struct proc *proc_new(pid_t pid, uint64_t start)
 	p->pid = pid;
 	p->start = start;
 	p->memfd = -1;
-	p->pidfd = syscall(SYS_pidfd_open, pid, 0);
+	p->pidfd = -1;
 	list_init(&p->lwps);
 	list_init(&p->clients);
 	list_init(&p->covers);
@@ -173,6 +173,13 @@ void proc_unref(struct proc *p)
 		close(p->pidfd);
 	list_del(&p->link);
 	free(p);
+}
+
+int proc_pidfd(struct proc *p)
+{
+	if (p->pidfd < 0 && !p->gone)
+		p->pidfd = syscall(SYS_pidfd_open, p->pid, 0);
+	return p->pidfd;
 }
 
 struct lwp *lwp_of(pid_t tid)
@@ -787,7 +794,11 @@ static void follow(struct proc *parent, pid_t pid)
 	p->sysexit = parent->sysexit;
 	list_for_each(cv, &parent->covers, by_proc)
 		cover_add(cv->client, p);
-	if (slash) {
+	/*
+	 * The keeper of a process is also found by who traces it, but with
+	 * hidepid (proc(5)) an ordinary user's is not to be seen.
+	 */
+	if (slash && geteuid() != 0) {
 		snprintf(p->link_path, sizeof(p->link_path), "%.*s/%d.%llu",
 			 (int)(slash - socket_path), socket_path, pid,
 			 (unsigned long long)start);
@@ -953,21 +964,22 @@ static bool exec_was_secure(struct proc *p)
 	uint64_t aux[128];
 	char path[64];
 	struct stat dir, file;
+	bool owned;
 	ssize_t n;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d", p->pid);
 	if (stat(path, &dir) < 0)
 		return true;
-	snprintf(path, sizeof(path), OWNED, p->pid);
-	if (stat(path, &file) < 0 || file.st_uid != dir.st_uid)
-		return true;
 	snprintf(path, sizeof(path), "/proc/%d/auxv", p->pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return true;
+	owned = fstat(fd, &file) == 0 && file.st_uid == dir.st_uid;
 	n = read(fd, aux, sizeof(aux));
 	close(fd);
+	if (!owned)
+		return true;
 	for (ssize_t i = 0; i + 2 <= n / 8; i += 2)
 		if (aux[i] == AT_SECURE)
 			return aux[i + 1] != 0;
