@@ -536,11 +536,11 @@ static void semaphore_put(struct proc *p, struct part *part)
 
 /* --------------------------------------------------------- enable, disable -- */
 
-static void part_free(struct proc *p, struct part *part)
+static void part_free(struct proc *p, struct probe *q, struct part *part)
 {
 	semaphore_put(p, part);
 	if (part->up)
-		uprobe_detach(part->up);
+		uprobe_detach(part->up, &q->hits, &q->lost);
 	if (part->op->flags & CTL_PROBE_RETURN && part->nsites)
 		frames_drop_sites(part->sites[0].probe->home, part->sites,
 				  part->nsites);
@@ -557,7 +557,7 @@ static void probe_free(struct probe *q)
 	struct part *part, *tmp;
 
 	list_for_each_safe(part, tmp, &q->parts, link)
-		part_free(q->home->proc, part);
+		part_free(q->home->proc, q, part);
 	list_del(&q->link);
 	free(q);
 }
@@ -641,8 +641,7 @@ static int take_from_kernel(struct probes *t, const struct part *new)
 		list_for_each(part, &q->parts, link) {
 			if (!part->up || !shares_site(part, new))
 				continue;
-			uprobe_counts(part->up, &q->hits, &q->lost);
-			uprobe_detach(part->up);
+			uprobe_detach(part->up, &q->hits, &q->lost);
 			part->up = NULL;
 			part->kernels = false;
 			r = insert_breakpoints(t, q, part);
@@ -776,7 +775,7 @@ int probe_enable(struct client *c, const unsigned char *operand, size_t len)
 	list_add_tail(&part->link, &q->parts);
 	r = part_insert(p->probes, q, part);
 	if (r < 0)
-		part_free(p, part);
+		part_free(p, q, part);
 	else
 		q->nsites += part->op->nsites;
 	if (list_empty(&q->parts))

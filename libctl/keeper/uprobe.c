@@ -451,12 +451,26 @@ fail:
 	return NULL;
 }
 
-void uprobe_detach(struct uprobes *u)
+static void add_counts(const struct up_site *s, uint64_t *hits, uint64_t *lost)
 {
+	for (unsigned i = 0; i < UP_COUNTS; i++) {
+		*hits += s->count[i].hits;
+		*lost += s->count[i].lost;
+	}
+}
+
+void uprobe_detach(struct uprobes *u, uint64_t *hits, uint64_t *lost)
+{
+	int fd = bpf_map__fd(skel->maps.sites);
+	struct up_site s;
+
 	uprobe_drain(true);
 	list_del(&u->link);
 	nattached--;
-	drop_sites(u);
+	/* What finds no site does not count any more. */
+	for (uint32_t i = u->first; i != u->first + u->n; i++)
+		if (bpf_map_lookup_and_delete_elem(fd, &i, &s) == 0)
+			add_counts(&s, hits, lost);
 	close_link(u->fd);
 	free(u);
 }
@@ -467,9 +481,7 @@ void uprobe_counts(const struct uprobes *u, uint64_t *hits, uint64_t *lost)
 
 	for (uint32_t i = u->first; i != u->first + u->n; i++)
 		if (bpf_map_lookup_elem(bpf_map__fd(skel->maps.sites), &i,
-					&s) == 0) {
-			*hits += s.hits;
-			*lost += s.lost;
-		}
+					&s) == 0)
+			add_counts(&s, hits, lost);
 }
 #endif

@@ -17,8 +17,9 @@ struct uprobes; /* the sites of one PCPROBE */
  */
 struct uprobes *uprobe_attach(struct proc *p, const struct ctl_probe *op,
 			      const struct ctl_pred *pred, void *owner);
-void uprobe_detach(struct uprobes *u);
-/* What it has counted so far. */
+/* What it has counted is added to hits and lost. */
+void uprobe_detach(struct uprobes *u, uint64_t *hits, uint64_t *lost);
+/* The same of what it has counted so far. */
 void uprobe_counts(const struct uprobes *u, uint64_t *hits, uint64_t *lost);
 /* Hand on what was recorded; all: whether or not there is room for it. */
 void uprobe_drain(bool all);
@@ -38,7 +39,7 @@ static inline struct uprobes *uprobe_attach(struct proc *p,
 	(void)p, (void)op, (void)pred, (void)owner;
 	return NULL;
 }
-#define uprobe_detach(u) ((void)(u))
+#define uprobe_detach(u, hits, lost) ((void)(u), (void)(hits), (void)(lost))
 #define uprobe_counts(u, hits, lost) ((void)(u), (void)(hits), (void)(lost))
 #define uprobe_drain(all) ((void)(all))
 #define uprobe_select() ((void)0)

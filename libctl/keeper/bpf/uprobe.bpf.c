@@ -91,10 +91,9 @@ static bool read_value(__u64 *v, __u32 size, __u64 from)
 }
 
 /* Argument i of the site. */
-__attribute__((noinline)) int take_argument(__u32 tid, __u32 site, __u32 i)
+__attribute__((noinline)) int take_argument(struct up_slot *s,
+					    const struct up_site *u, __u32 i)
 {
-	struct up_slot *s = bpf_map_lookup_elem(&slots, &tid);
-	const struct up_site *u = bpf_map_lookup_elem(&sites, &site);
 	const struct ctl_fetch *f;
 	__u64 v = 0, addr;
 
@@ -131,10 +130,9 @@ __attribute__((noinline)) int take_argument(__u32 tid, __u32 site, __u32 i)
 }
 
 /* Operation i with d values on the stack: how many there are then; -1: no. */
-__attribute__((noinline)) int step(__u32 tid, __u32 site, __u32 i, __u32 d)
+__attribute__((noinline)) int step(struct up_slot *s, const struct up_site *u,
+				   __u32 i, __u32 d)
 {
-	struct up_slot *s = bpf_map_lookup_elem(&slots, &tid);
-	const struct up_site *u = bpf_map_lookup_elem(&sites, &site);
 	const struct ctl_pred *p;
 	__u32 at, top, arg;
 
@@ -156,7 +154,7 @@ __attribute__((noinline)) int step(__u32 tid, __u32 site, __u32 i, __u32 d)
 		s->stack[at] = s->arg[arg];
 		return d + 1;
 	case CTL_PRED_TID:
-		s->stack[at] = tid;
+		s->stack[at] = (__u32)bpf_get_current_pid_tgid();
 		return d + 1;
 	case CTL_PRED_PID:
 		s->stack[at] = u->tgid;
@@ -171,10 +169,8 @@ __attribute__((noinline)) int step(__u32 tid, __u32 site, __u32 i, __u32 d)
 }
 
 /* 1: the hit counts. */
-__attribute__((noinline)) int holds(__u32 tid, __u32 site)
+__attribute__((noinline)) int holds(struct up_slot *s, const struct up_site *u)
 {
-	const struct up_site *u = bpf_map_lookup_elem(&sites, &site);
-	struct up_slot *s = bpf_map_lookup_elem(&slots, &tid);
 	int d = 0;
 
 	if (!u || !s)
@@ -182,7 +178,7 @@ __attribute__((noinline)) int holds(__u32 tid, __u32 site)
 	for (__u32 i = 0; i < CTL_PRED_OPS; i++) {
 		if (i >= u->npred)
 			break;
-		d = step(tid, site, i, d);
+		d = step(s, u, i, d);
 		if (d < 0)
 			return 0;
 	}
@@ -190,9 +186,9 @@ __attribute__((noinline)) int holds(__u32 tid, __u32 site)
 }
 
 /* The string that argument i points to, behind what there is. */
-__attribute__((noinline)) int take_string(__u32 tid, __u32 i, __u32 limit)
+__attribute__((noinline)) int take_string(struct up_slot *s, __u32 i,
+					  __u32 limit)
 {
-	struct up_slot *s = bpf_map_lookup_elem(&slots, &tid);
 	__u32 at, n = limit, room;
 	struct ctl_cap *c;
 	__u64 addr;
@@ -244,6 +240,11 @@ __attribute__((noinline)) int take_string(__u32 tid, __u32 i, __u32 limit)
 	return 0;
 }
 
+static struct up_count *count_of(struct up_site *u)
+{
+	return &u->count[bpf_get_smp_processor_id() & (UP_COUNTS - 1)];
+}
+
 static void emit(struct up_slot *s, struct up_site *u, __u32 site, __u64 id)
 {
 	__u64 flags = BPF_RB_NO_WAKEUP, avail;
@@ -268,7 +269,7 @@ static void emit(struct up_slot *s, struct up_site *u, __u32 site, __u64 id)
 			       sizeof(s->rec) + (len & (2 * UP_DATA - 1)),
 			       flags) < 0) {
 		__sync_fetch_and_add(&lost, 1);
-		__sync_fetch_and_add(&u->lost, 1);
+		__sync_fetch_and_add(&count_of(u)->lost, 1);
 	}
 }
 
@@ -316,9 +317,13 @@ int hit(struct pt_regs *ctx)
 
 	if (!u || u->tgid != id >> 32)
 		return 0;
+	if (!wanted && !u->npred) {
+		__sync_fetch_and_add(&count_of(u)->hits, 1);
+		return 0;
+	}
 	s = slot_of(tid);
 	if (!s) {
-		__sync_fetch_and_add(&u->lost, 1);
+		__sync_fetch_and_add(&count_of(u)->lost, 1);
 		__sync_fetch_and_add(&lost, 1);
 		return 0;
 	}
@@ -329,11 +334,11 @@ int hit(struct pt_regs *ctx)
 	for (i = 0; i < CTL_PROBE_ARGS; i++) {
 		if (i >= u->nargs)
 			break;
-		take_argument(tid, site, i);
+		take_argument(s, u, i);
 	}
-	if (u->npred && holds(tid, site) != 1)
+	if (u->npred && holds(s, u) != 1)
 		return 0;
-	__sync_fetch_and_add(&u->hits, 1);
+	__sync_fetch_and_add(&count_of(u)->hits, 1);
 	if (!wanted)
 		return 0;
 	for (i = 0; i < CTL_PROBE_ARGS; i++) {
@@ -347,7 +352,7 @@ int hit(struct pt_regs *ctx)
 			break;
 		if (u->fetch[i].flags & CTL_FETCH_STRING && u->strlimit &&
 		    s->rec.r.valid >> i & 1)
-			take_string(tid, i, u->strlimit);
+			take_string(s, i, u->strlimit);
 	}
 	emit(s, u, site, id);
 	return 0;

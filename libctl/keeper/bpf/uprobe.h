@@ -7,12 +7,19 @@
 #define UP_DATA 8192U /* arguments and strings of one record; a power of two */
 #define UP_SITES 65536
 
+/* Threads on different processors do not count in one place; a power of two. */
+#define UP_COUNTS 8
+struct up_count {
+	__u64 hits, lost;
+	__u64 pad[6]; /* a cache line */
+};
+
 /* A site; its number is the cookie of its uprobe. */
 struct up_site {
 	__u64 address;
 	__u32 tgid; /* whose hits count */
 	__u32 nargs, npred, strlimit;
-	__u64 hits, lost;
+	struct up_count count[UP_COUNTS];
 	struct ctl_fetch fetch[CTL_PROBE_ARGS];
 	struct ctl_pred pred[CTL_PRED_OPS];
 	__u32 id, pad; /* of the probe */
