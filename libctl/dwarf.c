@@ -11,6 +11,10 @@
  * some bytes behind a pointer that a variable holds is a member of what it
  * points to.
  *
+ * Where no variable is in that place one may be of the same value: a parameter
+ * of which is only said what register it came in, or one that was copied.  Then
+ * the code is asked (flow.c) what of the function is in a place.
+ *
  * A wrong name is worse than none.  So sizes have to agree, what is computed
  * from a variable is not that variable, and constants are never matched.
  *
@@ -27,6 +31,7 @@
 #include <dwarf.h>
 #include <libdwarf.h>
 
+#include "flow.h"
 #include "probe.h"
 
 /* ---------------------------------------------------------- two libdwarfs -- */
@@ -127,7 +132,11 @@ struct source {
 	Dwarf_Die cu;
 	Dwarf_Half version;
 	uint64_t cu_low;
-	bool is_nop; /* the site at hand, of one byte */
+	bool is_nop;	   /* the site at hand, of one byte */
+	uint64_t site;	   /* its address */
+	struct flow *flow; /* of the function at flow_addr; NULL: none */
+	uint64_t flow_addr;
+	long flow_work; /* left for this object */
 	/*
 	 * What dwz found in several files and moved to one of its own, and
 	 * which of the DIEs at hand are from there.
@@ -227,6 +236,38 @@ static bool unsigned_of(struct source *s, Dwarf_Die die, Dwarf_Half name,
 		*v = i;
 	else
 		ok = false;
+	attr_free(s, die, attr);
+	return ok;
+}
+
+static bool address_of(struct source *s, Dwarf_Die die, Dwarf_Half name,
+		       uint64_t *v)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Addr addr;
+	Dwarf_Error e;
+	bool ok;
+
+	if (!attribute(die, name, &attr))
+		return false;
+	ok = dwarf_formaddr(attr, &addr, &e) == DW_DLV_OK;
+	if (ok)
+		*v = addr;
+	attr_free(s, die, attr);
+	return ok;
+}
+
+/* Is a flag there and set? */
+static bool flag_of(struct source *s, Dwarf_Die die, Dwarf_Half name)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Bool set;
+	Dwarf_Error e;
+	bool ok;
+
+	if (!attribute(die, name, &attr))
+		return false;
+	ok = dwarf_formflag(attr, &set, &e) == DW_DLV_OK && set;
 	attr_free(s, die, attr);
 	return ok;
 }
@@ -501,12 +542,19 @@ static void type_text(struct source *s, Dwarf_Die type, char *buf, size_t size,
 
 /* -------------------------------------------------------------- locations -- */
 
-enum where { NOWHERE, IN_REG, IN_MEM, AT_ADDRESS };
+enum where {
+	NOWHERE,
+	IN_REG,
+	IN_MEM,
+	AT_ADDRESS,
+	AS_ENTERED, /* the value is what the register had then */
+};
 struct location {
 	enum where where;
 	unsigned reg; /* enum ctl_usdt_reg */
 	int64_t offset; /* or the address */
 	uint64_t since; /* the variable is there from this address on */
+	bool covered;	/* something is said of the address, found or not */
 };
 
 static unsigned reg_of(const struct source *s, unsigned n)
@@ -558,13 +606,37 @@ static bool cfa(struct source *s, uint64_t pc, struct location *l)
 static bool locate(struct source *s, Dwarf_Die die, Dwarf_Half name,
 		   Dwarf_Die function, uint64_t pc, struct location *l);
 
-static bool decode(struct source *s, const struct op *op, unsigned nops,
-		   Dwarf_Die function, uint64_t pc, struct location *l)
+/* DW_OP_entry_value of one register, as a value. */
+static bool entry_reg(const struct source *s, Dwarf_Locdesc_c d,
+		      const struct op *op, struct location *l)
+{
+	struct op end;
+	uint8_t inner;
+
+	if ((op->atom != DW_OP_entry_value &&
+	     op->atom != DW_OP_GNU_entry_value) ||
+	    op->v[0] != 1 || !op->v[1] || !get_op(d, 1, &end) ||
+	    end.atom != DW_OP_stack_value)
+		return false;
+	inner = *(const uint8_t *)(uintptr_t)op->v[1];
+	if (inner < DW_OP_reg0 || inner > DW_OP_reg31)
+		return false;
+	l->where = AS_ENTERED;
+	l->reg = reg_of(s, inner - DW_OP_reg0);
+	l->offset = 0;
+	return true;
+}
+
+static bool decode(struct source *s, Dwarf_Locdesc_c d, const struct op *op,
+		   unsigned nops, Dwarf_Die function, uint64_t pc,
+		   struct location *l)
 {
 	struct location base;
 	Dwarf_Addr addr;
 	Dwarf_Error e;
 
+	if (nops == 2 && entry_reg(s, d, op, l))
+		return true;
 	if (nops != 1)
 		return false; /* computed: not the variable itself */
 	if (op->atom >= DW_OP_reg0 && op->atom <= DW_OP_reg31) {
@@ -604,7 +676,7 @@ static bool decode(struct source *s, const struct op *op, unsigned nops,
 					 pc, &base))
 			return false;
 		/* As an expression's whole, a register means its contents. */
-		if (base.where == AT_ADDRESS)
+		if (base.where != IN_REG && base.where != IN_MEM)
 			return false;
 		l->where = IN_MEM;
 		l->reg = base.reg;
@@ -614,8 +686,13 @@ static bool decode(struct source *s, const struct op *op, unsigned nops,
 	return false;
 }
 
-static bool locate(struct source *s, Dwarf_Die die, Dwarf_Half name,
-		   Dwarf_Die function, uint64_t pc, struct location *l)
+/*
+ * Where it is at pc.  With ends: where it was until pc, to the byte, l->covered
+ * telling whether that is all that is said of pc.
+ */
+static bool locate_when(struct source *s, Dwarf_Die die, Dwarf_Half name,
+			Dwarf_Die function, uint64_t pc, bool ends,
+			struct location *l)
 {
 	Dwarf_Unsigned count, nops, rawlo, rawhi, exproff, descoff;
 	Dwarf_Bool missing;
@@ -628,28 +705,41 @@ static bool locate(struct source *s, Dwarf_Die die, Dwarf_Half name,
 	Dwarf_Error e;
 	struct op op;
 
+	l->covered = false;
 	if (!attribute(die, name, &attr))
 		return false;
 	if (dwarf_get_loclist_c(attr, &head, &count, &e) == DW_DLV_OK) {
-		for (Dwarf_Unsigned i = 0; i < count && !found; i++) {
+		for (Dwarf_Unsigned i = 0; i < count; i++) {
+			bool covers;
+
 			if (dwarf_get_locdesc_entry_d(
 				    head, i, &lle, &rawlo, &rawhi, &missing,
 				    &lo, &hi, &nops, &desc, &source, &exproff,
 				    &descoff, &e) != DW_DLV_OK)
 				break;
 			/* source 0: one expression, for everywhere. */
-			if (source && (missing || pc < lo || pc >= hi))
+			covers = !source || (!missing && pc >= lo && pc < hi);
+			l->covered |= covers;
+			if (ends ? !source || missing || hi != pc || lo == hi :
+				   !covers)
 				continue;
 			found = nops && get_op(desc, 0, &op) &&
-				decode(s, &op, nops, function, pc, l) &&
+				decode(s, desc, &op, nops, function, pc, l) &&
 				l->reg != CTL_R_NONE;
 			l->since = source ? lo : 0;
-			break;
+			if (!ends)
+				break;
 		}
 		loc_head_free(head);
 	}
 	attr_free(s, die, attr);
 	return found;
+}
+
+static bool locate(struct source *s, Dwarf_Die die, Dwarf_Half name,
+		   Dwarf_Die function, uint64_t pc, struct location *l)
+{
+	return locate_when(s, die, name, function, pc, false, l);
 }
 
 /* --------------------------------------------------------------- matching -- */
@@ -780,13 +870,101 @@ static bool match_var(struct source *s, Dwarf_Die var, Dwarf_Die function,
 	       match_pointed(s, var, a->value, a, m);
 }
 
+/* What a place of the function holds before the instruction at pc. */
+static struct flow_value value_at(const struct source *s, uint64_t pc,
+				  const struct location *l, unsigned size)
+{
+	struct flow_value none = { 0 };
+
+	switch (l->where) {
+	case IN_REG:
+		return flow_reg(s->flow, pc, l->reg);
+	case IN_MEM:
+		return flow_slot(s->flow, pc, l->reg, l->offset, size);
+	case AS_ENTERED:
+		return flow_entry(l->reg);
+	default:
+		return none;
+	}
+}
+
+static bool is_value(struct flow_value a, struct flow_value b, unsigned size)
+{
+	return a.id && a.id == b.id && a.bytes >= size && b.bytes >= size;
+}
+
+/* Is the argument, or what it is reached through, the variable at l? */
+static bool match_at(struct source *s, Dwarf_Die var, struct flow_value v,
+		     const struct ctl_usdt_arg *a, struct match *m)
+{
+	if (a->index != CTL_R_NONE || a->seg != CTL_R_NONE || a->shift ||
+	    a->base == CTL_R_NONE)
+		return false;
+	if (a->how == CTL_ARG_REG)
+		return is_value(flow_reg(s->flow, s->site, a->base), v,
+				a->size) &&
+		       match_within(s, var, 0, a, m);
+	if (a->how != CTL_ARG_MEM)
+		return false;
+	if (is_value(flow_slot(s->flow, s->site, a->base, a->value, a->size), v,
+		     a->size))
+		return match_within(s, var, 0, a, m);
+	return is_value(flow_reg(s->flow, s->site, a->base), v,
+			s->address_size) &&
+	       match_pointed(s, var, a->value, a, m);
+}
+
+/* The variable has the value that the argument has. */
+static bool match_value(struct source *s, Dwarf_Die var, Dwarf_Die function,
+			uint64_t pc, const struct ctl_usdt_arg *a,
+			struct match *m)
+{
+	struct location l = { 0 };
+
+	if (!locate(s, var, DW_AT_location, function, pc, &l))
+		return false;
+	m->since = l.since;
+	return match_at(s, var, value_at(s, s->site, &l, a->size), a, m);
+}
+
+/*
+ * The variable is not needed any more behind the probe and had that value up to
+ * it: what was said of where it is ends here, and the instruction before has
+ * not changed that place.
+ */
+static bool match_last(struct source *s, Dwarf_Die var, Dwarf_Die function,
+		       uint64_t pc, const struct ctl_usdt_arg *a,
+		       struct match *m)
+{
+	struct location l = { 0 }, behind = { 0 };
+	struct flow_value before, now;
+	uint64_t prev;
+
+	if (!locate_when(s, var, DW_AT_location, function, pc, true, &l) ||
+	    l.covered || !flow_before(s->flow, pc, &prev))
+		return false;
+	if (s->is_nop)
+		locate(s, var, DW_AT_location, function, pc + 1, &behind);
+	if (behind.covered)
+		return false;
+	before = value_at(s, prev, &l, a->size);
+	now = value_at(s, pc, &l, a->size);
+	m->since = l.since;
+	return is_value(before, now, a->size) &&
+	       !flow_made_at(s->flow, prev, now) && match_at(s, var, now, a, m);
+}
+
+typedef bool match_fn(struct source *s, Dwarf_Die var, Dwarf_Die function,
+		      uint64_t pc, const struct ctl_usdt_arg *a,
+		      struct match *m);
+
 /*
  * Several may be in one place: "h = (heap_info *)p2".  The one that came last
  * is what the program calls it now.
  */
-static bool match_scope(struct source *s, Dwarf_Die scope, Dwarf_Die function,
-			uint64_t pc, const struct ctl_usdt_arg *a,
-			struct match *best)
+static bool match_scope(struct source *s, match_fn *match, Dwarf_Die scope,
+			Dwarf_Die function, uint64_t pc,
+			const struct ctl_usdt_arg *a, struct match *best)
 {
 	Dwarf_Die child = NULL;
 	bool found = false;
@@ -798,7 +976,7 @@ static bool match_scope(struct source *s, Dwarf_Die scope, Dwarf_Die function,
 		if (tag != DW_TAG_formal_parameter && tag != DW_TAG_variable)
 			continue;
 		memset(&m, 0, sizeof(m));
-		if (!match_var(s, child, function, pc, a, &m) ||
+		if (!match(s, child, function, pc, a, &m) ||
 		    (found && m.since <= best->since))
 			continue;
 		*best = m;
@@ -942,30 +1120,122 @@ static int set_frames(struct source *s, const struct chain *c,
 	return 0;
 }
 
-static int set_args(struct source *s, const struct chain *c,
-		    struct raw_site *raw)
+struct ends {
+	uint64_t v[64];
+	size_t n;
+};
+
+/*
+ * Where calls end that do not return.  One that is not told of only lets less
+ * be found.
+ */
+static void find_ends(struct source *s, Dwarf_Die scope, struct ends *e,
+		      unsigned depth)
+{
+	Dwarf_Die child = NULL, callee;
+	Dwarf_Half tag;
+	uint64_t pc;
+
+	while (next_child(s, scope, &child)) {
+		bool is_old;
+
+		tag = tag_of(child);
+		is_old = tag == DW_TAG_GNU_call_site;
+		if (is_scope(tag) && depth < DEPTH)
+			find_ends(s, child, e, depth + 1);
+		if ((tag != DW_TAG_call_site && !is_old) ||
+		    e->n == sizeof(e->v) / sizeof(e->v[0]) ||
+		    !address_of(s, child,
+				is_old ? DW_AT_low_pc : DW_AT_call_return_pc,
+				&pc))
+			continue;
+		callee = referred(s, child,
+				  is_old ? DW_AT_abstract_origin :
+					   DW_AT_call_origin);
+		if (callee && flag_of(s, callee, DW_AT_noreturn))
+			e->v[e->n++] = pc;
+		die_free(s, callee);
+	}
+}
+
+/*
+ * The code of a function that is in one piece: another piece would jump into
+ * this one, unseen.
+ */
+static void read_flow(struct source *s, Dwarf_Die function)
+{
+	enum Dwarf_Form_Class class;
+	struct ends ends = { .n = 0 };
+	Dwarf_Addr low, high;
+	uint64_t offset;
+	Dwarf_Half form;
+	uint8_t *code;
+	Dwarf_Error e;
+
+	if (s->is_i386 || s->o->file->other_machine || !function ||
+	    dwarf_lowpc(function, &low, &e) != DW_DLV_OK ||
+	    dwarf_highpc_b(function, &high, &form, &class, &e) != DW_DLV_OK)
+		low = 0;
+	else if (class == DW_FORM_CLASS_CONSTANT)
+		high += low;
+	if (low && low == s->flow_addr)
+		return;
+	flow_free(s->flow);
+	s->flow = NULL;
+	s->flow_addr = low;
+	if (!low || high <= low || high - low > FLOW_MAX ||
+	    !elf_offset_of(s->o->file, low, &offset))
+		return;
+	code = malloc(high - low);
+	if (code && pread(s->o->file->fd, code, high - low, offset) ==
+			    (ssize_t)(high - low)) {
+		find_ends(s, function, &ends, 0);
+		s->flow = flow_new(code, high - low, low, ends.v, ends.n,
+				   &s->flow_work);
+	}
+	free(code);
+}
+
+/* Inner scopes first; what begins at the site before what begins behind it. */
+static bool match_chain(struct source *s, match_fn *match,
+			const struct chain *c, const struct ctl_usdt_arg *a,
+			struct match *m)
 {
 	/* Locations are given in the frame of the function itself. */
 	Dwarf_Die function = c->n ? c->die[0] : NULL;
+	bool found = false;
 
+	/*
+	 * A location may begin with the instruction behind the site: a nop of
+	 * one byte lies between, which changes nothing.
+	 */
+	for (unsigned behind = 0; behind <= s->is_nop && !found; behind++)
+		for (unsigned k = c->n; k-- > 0 && !found;)
+			found = match_scope(s, match, c->die[k], function,
+					    s->site + behind, a, m);
+	return found;
+}
+
+static int set_args(struct source *s, const struct chain *c,
+		    struct raw_site *raw)
+{
 	for (unsigned i = 0; i < raw->site.nargs; i++) {
 		struct ctl_usdt_arg *a = &raw->args[i];
 		struct match m = { 0 };
-		bool found = false;
+		bool found;
 
 		if (raw->site.is_enabled)
 			break;
-		/*
-		 * A location may begin with the instruction behind the site:
-		 * a nop of one byte lies between, which changes nothing.
-		 */
-		for (unsigned behind = 0; behind <= s->is_nop && !found;
-		     behind++)
-			for (unsigned k = c->n; k-- > 0 && !found;)
-				found = match_scope(s, c->die[k], function,
-						    raw->pc + behind, a, &m);
+		found = match_chain(s, match_var, c, a, &m);
 		if (!found && a->base == CTL_R_NONE)
-			found = match_scope(s, s->cu, NULL, raw->pc, a, &m);
+			found = match_scope(s, match_var, s->cu, NULL, raw->pc,
+					    a, &m);
+		if (!found && c->n) {
+			read_flow(s, c->die[0]);
+			found = s->flow &&
+				(match_chain(s, match_value, c, a, &m) ||
+				 match_chain(s, match_last, c, a, &m));
+		}
 		if (!found)
 			continue;
 		a->name = keep(s, m.name);
@@ -986,6 +1256,7 @@ static int describe_site(struct source *s, struct raw_site *raw)
 	s->is_nop = raw->site.has_offset &&
 		    pread(s->o->file->fd, &byte, 1, raw->site.offset) == 1 &&
 		    byte == 0x90;
+	s->site = raw->pc;
 	find_chain(s, s->cu, raw->pc, &c);
 	r = set_frames(s, &c, raw);
 	if (r == 0)
@@ -1050,7 +1321,7 @@ static int reopen(int fd)
 
 int dwarf_describe(struct ctl_usdt *u, struct usdt_object *o)
 {
-	struct source s = { .u = u, .o = o };
+	struct source s = { .u = u, .o = o, .flow_work = FLOW_WORK };
 	Dwarf_Cie *cies;
 	Dwarf_Signed ncies;
 	int fd, main_fd, alt_fd, r = 0;
@@ -1080,6 +1351,7 @@ int dwarf_describe(struct ctl_usdt *u, struct usdt_object *o)
 		if (s.alt)
 			dwarf_set_tied_dbg(s.dbg, s.alt, &e);
 		r = describe_all(&s);
+		flow_free(s.flow);
 		if (s.alt) {
 			dwarf_set_tied_dbg(s.dbg, NULL, &e);
 			debug_finish(s.alt);

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cursor.h"
 #include "emulate.h"
 #include "insn.h"
 
@@ -58,43 +59,6 @@ struct insn {
 };
 
 /* -- decoding ---------------------------------------------------------------- */
-
-struct cursor {
-	const uint8_t *p;
-	size_t n, at;
-	bool failed;
-	uint8_t rex;
-	bool opsize;
-};
-
-static uint8_t byte(struct cursor *c)
-{
-	if (c->at >= c->n) {
-		c->failed = true;
-		return 0;
-	}
-	return c->p[c->at++];
-}
-
-static int64_t number(struct cursor *c, unsigned size)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < size; i++)
-		v |= (uint64_t)byte(c) << 8 * i;
-	return size == 1 ? (int8_t)v : size == 2 ? (int16_t)v :
-	       size == 4 ? (int32_t)v : (int64_t)v;
-}
-
-#define REX_W 8
-#define REX_R 4
-#define REX_X 2
-#define REX_B 1
-
-static unsigned word_size(const struct cursor *c)
-{
-	return c->rex & REX_W ? 8 : c->opsize ? 2 : 4;
-}
 
 static struct operand reg_operand(const struct cursor *c, unsigned reg,
 				  unsigned size)
