@@ -35,6 +35,12 @@ needs_source()
 	return 1
 }
 
+# The version that the header has.
+version()
+{
+	sed -n 's/^#define CTL_VERSION "\(.*\)"/\1/p' "$CTL_SRC/libctl/ctl.h"
+}
+
 # The tree's own build, put somewhere by make install.
 install_to()
 {
@@ -67,8 +73,7 @@ testInstalled()
 	PKG_CONFIG_PATH=$dest/usr/lib/pkgconfig
 	PKG_CONFIG_SYSROOT_DIR=$dest
 	export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
-	assertEquals "$(sed -n 's/^#define CTL_VERSION "\(.*\)"/\1/p' \
-		"$CTL_SRC/libctl/ctl.h")" "$(pkg-config --modversion libctl)"
+	assertEquals "$(version)" "$(pkg-config --modversion libctl)"
 	# shellcheck disable=SC2046 # flags
 	cc -Wall -Werror -o "$tmp/shared" "$tmp/user.c" \
 		$(pkg-config --cflags --libs libctl) >"$tmp/cc" 2>&1 ||
@@ -117,6 +122,16 @@ testSymbols()
 	"$CTL_SRC/scripts/symbols" list "$CTL_SRC/libctl/ctl.h" |
 		diff - "$tmp/exported" >"$tmp/diff" ||
 		fail "declared (<) and exported (>): $(cat "$tmp/diff")"
+}
+
+testVersionIsTheSameEverywhere()
+{
+	[ -e "$CTL_SRC/debian/changelog" ] || { skip "needs the source"; return 0; }
+	assertNotEquals "" "$(version)"
+	assertEquals dkms.conf "$(version)" \
+		"$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$CTL_SRC/kmod/dkms.conf")"
+	assertEquals debian/changelog "$(version)" \
+		"$(sed -n '1s/^ctltools (\(.*\)).*/\1/p' "$CTL_SRC/debian/changelog")"
 }
 
 testDependenciesArePublished()
