@@ -69,29 +69,18 @@ void buf_dec(struct buf *b, int64_t v)
 	buf_udec(b, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
-static void base(struct buf *b, uint64_t v, unsigned shift)
+void buf_hex(struct buf *b, uint64_t v)
 {
-	char d[22];
+	char d[18];
 	int i = sizeof(d);
 
 	do {
-		d[--i] = "0123456789abcdef"[v & ((1U << shift) - 1)];
-		v >>= shift;
+		d[--i] = "0123456789abcdef"[v & 15];
+		v >>= 4;
 	} while (v);
+	d[--i] = 'x';
+	d[--i] = '0';
 	buf_put(b, d + i, sizeof(d) - i);
-}
-
-void buf_hex(struct buf *b, uint64_t v)
-{
-	buf_put(b, "0x", 2);
-	base(b, v, 4);
-}
-
-void buf_oct(struct buf *b, uint64_t v)
-{
-	if (v)
-		buf_char(b, '0');
-	base(b, v, 3);
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

@@ -24,13 +24,12 @@ void buf_char(struct buf *b, char c);
 void buf_dec(struct buf *b, int64_t v);
 void buf_udec(struct buf *b, uint64_t v);
 void buf_hex(struct buf *b, uint64_t v); /* 0x.. */
-void buf_oct(struct buf *b, uint64_t v); /* 0.. */
 void buf_printf(struct buf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Blanks until column n since byte start; at least one. */
 void buf_pad(struct buf *b, size_t start, size_t n);
 /* Bytes as in a C string: \n, \", \177.  What UTF-8 there is stays. */
-void buf_escaped(struct buf *b, const char *p, size_t n, bool utf8);
+void buf_escaped(struct buf *b, const char *s, size_t n, bool utf8);
 /* Text (that is UTF-8) as a JSON string, with its quotes. */
 void buf_json(struct buf *b, const char *p, size_t n);
 

@@ -404,7 +404,6 @@ void record_forget(struct lwp *l);
 void record_drop_client(struct client *c);
 void cover_add(struct client *c, struct proc *p);
 void cover_free(struct cover *cv);
-bool ring_ready(const struct client *c); /* the reader's mark is reached */
 /*
  * The rest of r's header is filled in.  owner: whose ring alone, or NULL.
  * Returns how many rings it was lost from.

@@ -140,18 +140,6 @@ static void ring_refresh(struct ring *r)
 		r->tail = tail;
 }
 
-bool ring_ready(const struct client *c)
-{
-	const struct ring *r = &c->ring;
-	uint64_t mark, tail;
-
-	if (!r->user)
-		return false;
-	mark = __atomic_load_n(&r->user->wake, __ATOMIC_RELAXED);
-	tail = __atomic_load_n(&r->user->tail, __ATOMIC_RELAXED);
-	return mark && r->head - tail >= mark;
-}
-
 /* The head is stored: wake the reader if it asked for this, once a mark. */
 static void ring_wake(struct client *c)
 {
