@@ -118,6 +118,12 @@ const char *cmd_stop_why(const struct ctl_lwpstatus *l);
 const char *cmd_stop_what(const struct ctl_lwpstatus *l, char *buf,
 			  size_t size);
 /*
+ * The length of the UTF-8 character at s, of which len > 0 bytes are there, and
+ * its code.  0: none that would come back the same (a part of one, a surrogate,
+ * a form too long).
+ */
+size_t cmd_utf8(const unsigned char *s, size_t len, unsigned *code);
+/*
  * Bytes of anybody's: fit for a terminal, and for JSON, which is UTF-8 (what is
  * none is taken for Latin-1).
  */

@@ -10,8 +10,7 @@
 
 #include "common.h"
 
-/* The length of the well-formed UTF-8 sequence at s, 0: none. */
-static size_t utf8(const unsigned char *s, size_t len, unsigned *code)
+size_t cmd_utf8(const unsigned char *s, size_t len, unsigned *code)
 {
 	static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t n;
@@ -42,7 +41,7 @@ void cmd_text_print(FILE *out, const char *text, size_t len)
 	size_t n;
 
 	for (; len; s += n, len -= n) {
-		n = utf8(s, len, &code);
+		n = cmd_utf8(s, len, &code);
 		/* C0, DEL and C1 are what terminals obey. */
 		if (n && code >= 0x20 && (code < 0x7f || code >= 0xa0)) {
 			fwrite(s, 1, n, out);
@@ -62,7 +61,7 @@ struct json_object *cmd_json_text(const char *text, size_t len)
 	char *buf;
 
 	for (size_t i = 0; i < len; i += n) {
-		n = utf8(s + i, len - i, &code);
+		n = cmd_utf8(s + i, len - i, &code);
 		if (!n)
 			break;
 		size += n;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/common.h"
 #include "buf.h"
 
 void buf_free(struct buf *b)
@@ -114,29 +115,14 @@ void buf_pad(struct buf *b, size_t start, size_t n)
 	}
 }
 
-/* Bytes of the UTF-8 character at p, 0 when there is none: what would not
- * come back the same (surrogates, forms too long, a part of one) is none. */
-static size_t utf8_char(const unsigned char *p, size_t n)
+/* Bytes of the character beyond ASCII at p, 0: none, or a C1 control, which is
+ * for terminals to obey. */
+static size_t wide_char(const unsigned char *p, size_t n)
 {
-	size_t len, i;
-	uint32_t c;
+	unsigned code;
+	size_t len = cmd_utf8(p, n, &code);
 
-	if (p[0] < 0xc2 || p[0] > 0xf4)
-		return 0;
-	len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	if (len > n)
-		return 0;
-	c = p[0] & (0xff >> (len + 1));
-	for (i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if ((len == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
-	    (len == 4 && (c < 0x10000 || c > 0x10ffff)) ||
-	    c < 0xa0) /* C1 controls are for terminals to obey */
-		return 0;
-	return len;
+	return len > 1 && code >= 0xa0 ? len : 0;
 }
 
 void buf_escaped(struct buf *b, const char *s, size_t n, bool utf8)
@@ -153,7 +139,7 @@ void buf_escaped(struct buf *b, const char *s, size_t n, bool utf8)
 		i = run;
 		if (i == n)
 			break;
-		run = utf8 ? utf8_char(p + i, n - i) : 0;
+		run = utf8 ? wide_char(p + i, n - i) : 0;
 		if (run) {
 			buf_put(b, s + i, run);
 			i += run;
