@@ -65,9 +65,9 @@ static int show(struct ctl *h, const struct cmd_operand *op,
 }
 
 /* One handle for all the threads of an operand: it is one process. */
-static int show_operand(const struct cmd_operand *op,
-			const struct options *opt)
+static int show_operand(const struct cmd_operand *op, void *arg)
 {
+	const struct options *opt = arg;
 	struct ctl *h;
 	pid_t *tids;
 	int r;
@@ -89,11 +89,7 @@ static int show_operand(const struct cmd_operand *op,
 int main(int argc, char **argv)
 {
 	static struct options opt;
-	size_t failed = 0;
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &opt);
-	for (size_t i = 0; i < opt.operands.n; i++)
-		if (show_operand(&opt.operands.v[i], &opt) < 0)
-			failed++;
-	return cmd_finish(cmd_exit_code(opt.operands.n, failed));
+	return cmd_finish(cmd_each_operand(&opt.operands, show_operand, &opt));
 }

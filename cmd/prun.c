@@ -193,8 +193,9 @@ static int run_opened(struct ctl *h, int pidfd, const struct cmd_operand *op,
 	return r;
 }
 
-static int run_operand(const struct cmd_operand *op, const struct options *opt)
+static int run_operand(const struct cmd_operand *op, void *arg)
 {
+	const struct options *opt = arg;
 	struct ctl *h;
 	int pidfd, r;
 
@@ -215,11 +216,7 @@ static int run_operand(const struct cmd_operand *op, const struct options *opt)
 int main(int argc, char **argv)
 {
 	static struct options opt;
-	size_t failed = 0;
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &opt);
-	for (size_t i = 0; i < opt.operands.n; i++)
-		if (run_operand(&opt.operands.v[i], &opt) < 0)
-			failed++;
-	return cmd_finish(cmd_exit_code(opt.operands.n, failed));
+	return cmd_finish(cmd_each_operand(&opt.operands, run_operand, &opt));
 }

@@ -8,7 +8,6 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ptruss/ptruss.h"
@@ -30,17 +29,6 @@ static FILE *open_output(const struct options *opt)
 	/* Whole lines go out when we are about to wait. */
 	setvbuf(f, NULL, opt->pager ? _IOLBF : _IOFBF, 256 << 10);
 	return f;
-}
-
-static int exit_status(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return CMD_NONE;
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
-				     WEXITSTATUS(status);
 }
 
 static int finish(struct session *s, int code)
@@ -120,10 +108,12 @@ int main(int argc, char **argv)
 		cmd_complain("no such function was found");
 	if (s.counts && !s.failed)
 		counts_print(s.counts, &s);
-	if (r < 0)
+	if (r < 0) {
 		code = CMD_NONE;
-	else if (child && s.v[0].done && !s.v[0].stopped)
-		code = exit_status(child);
+	} else if (child && s.v[0].done && !s.v[0].stopped) {
+		r = cmd_wait(child);
+		code = r < 0 ? CMD_NONE : r;
+	}
 	session_close(&s);
 	return finish(&s, code);
 }

@@ -44,6 +44,11 @@ void cmd_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cmd_fail(int err, const char *verb, const char *object);
 /* Flush what was printed: a full disk is a failure.  Returns the exit code. */
 int cmd_finish(int code);
+/*
+ * Wait for a child of ours.  Its exit status or, as a shell has it, 128 and the
+ * number of the signal that killed it; -errno of waitpid(2).
+ */
+int cmd_wait(pid_t child);
 /* Send the library's messages of this level and graver to stderr. */
 void cmd_log(enum ctl_log_level level);
 
@@ -100,6 +105,13 @@ int cmd_each(const struct cmd_operands *ops, int open_flags, cmd_each_fn *fn,
 /* The same for one operand; 0 or the last error. */
 int cmd_each_of(const struct cmd_operand *op, int open_flags, cmd_each_fn *fn,
 		void *arg);
+/*
+ * Call fn for each operand, which complains and returns an error (negative) or
+ * returns 0.  One that fails does not stop the others.  Returns the exit code.
+ */
+typedef int cmd_operand_fn(const struct cmd_operand *op, void *arg);
+int cmd_each_operand(const struct cmd_operands *ops, cmd_operand_fn *fn,
+		     void *arg);
 /* The exit code for so many operands of which so many failed. */
 int cmd_exit_code(size_t n, size_t failed);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* error.c - how a command says that something went wrong. */
+/* error.c - how a command says that something went wrong, and how it ends. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "common.h"
 
@@ -40,6 +41,17 @@ int cmd_finish(int code)
 		return code == CMD_OK ? CMD_SOME : code;
 	}
 	return code;
+}
+
+int cmd_wait(pid_t child)
+{
+	int status;
+
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
+				     WEXITSTATUS(status);
 }
 
 static void log_to_stderr(void *arg, enum ctl_log_level level, const char *msg)

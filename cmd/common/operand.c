@@ -131,13 +131,34 @@ int cmd_exit_code(size_t n, size_t failed)
 	return failed == 0 ? CMD_OK : failed < n ? CMD_SOME : CMD_NONE;
 }
 
-int cmd_each(const struct cmd_operands *ops, int open_flags, cmd_each_fn *fn,
-	     void *arg)
+int cmd_each_operand(const struct cmd_operands *ops, cmd_operand_fn *fn,
+		     void *arg)
 {
 	size_t failed = 0;
 
 	for (size_t i = 0; i < ops->n; i++)
-		if (cmd_each_of(&ops->v[i], open_flags, fn, arg) < 0)
+		if (fn(&ops->v[i], arg) < 0)
 			failed++;
 	return cmd_exit_code(ops->n, failed);
+}
+
+struct each {
+	int open_flags;
+	cmd_each_fn *fn;
+	void *arg;
+};
+
+static int each_of(const struct cmd_operand *op, void *arg)
+{
+	const struct each *e = arg;
+
+	return cmd_each_of(op, e->open_flags, e->fn, e->arg);
+}
+
+int cmd_each(const struct cmd_operands *ops, int open_flags, cmd_each_fn *fn,
+	     void *arg)
+{
+	struct each e = { open_flags, fn, arg };
+
+	return cmd_each_operand(ops, each_of, &e);
 }

@@ -360,17 +360,10 @@ static int run_to_entry(struct ctl *h, const char *name)
 	return r < 0 ? cmd_fail(r, "start", name) : 0;
 }
 
-static int exit_code(int status)
-{
-	if (WIFSIGNALED(status))
-		return 128 + WTERMSIG(status);
-	return WEXITSTATUS(status);
-}
-
 static int run_command(struct options *opt)
 {
 	struct pusdt_session s = { 0 };
-	int code, r, status;
+	int code, r;
 
 	r = ctl_spawn(&s.h, opt->command);
 	if (r < 0) {
@@ -403,10 +396,8 @@ static int run_command(struct options *opt)
 	if (code != CMD_OK && pusdt_caught())
 		return code;
 	/* After -n or a signal it runs on, with us waiting. */
-	while (waitpid(r, &status, 0) < 0)
-		if (errno != EINTR)
-			return code;
-	return exit_code(status);
+	r = cmd_wait(r);
+	return r < 0 ? code : r;
 }
 
 int pusdt_run(int argc, char **argv)
