@@ -50,8 +50,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		opt->operands.optional = true;
 		return 0;
 	case 't':
-		if (cmd_parse_seconds(arg, &opt->timeout) < 0)
-			argp_error(state, "not a number of seconds: %s", arg);
+		opt->timeout = cmd_seconds(state, arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (!opt->create)

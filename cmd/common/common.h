@@ -56,8 +56,11 @@ void cmd_log(enum ctl_log_level level);
 
 /* Decimal or 0x..., all of s, within 0 .. max.  0 or -EINVAL. */
 int cmd_parse_u64(const char *s, uint64_t max, uint64_t *value);
-/* Seconds, with a fraction if wanted, into ms (1 at least); 0 or -EINVAL. */
-int cmd_parse_seconds(const char *s, int *ms);
+/*
+ * An option's argument: seconds, with a fraction if wanted.  In ms, 1 at least;
+ * what is no such number is a usage error.
+ */
+int cmd_seconds(struct argp_state *state, const char *arg);
 
 int64_t cmd_now_ms(void); /* CLOCK_MONOTONIC */
 
@@ -153,8 +156,10 @@ void cmd_stack_print(FILE *out, const struct ctl_stack *st, const char *indent);
 void cmd_stack_json(struct json_object *obj, const struct ctl_stack *st);
 /* "...": there are more; "?": there may be; or NULL. */
 const char *cmd_stack_end(const struct ctl_stack *st);
-/* -k BYTES, NULL: how many if not said; 0: that is no number of bytes. */
-uint32_t cmd_stack_bytes(const char *arg);
+/*
+ * -k BYTES, NULL: how many if not said.  What is no such number is a usage error.
+ */
+uint32_t cmd_stack_bytes(struct argp_state *state, const char *arg);
 
 /* The command line of a process, or [comm]: whatever bytes it chose. */
 void cmd_process_args(pid_t pid, char *buf, size_t size);

@@ -26,7 +26,7 @@ int cmd_parse_u64(const char *s, uint64_t max, uint64_t *value)
 	return 0;
 }
 
-int cmd_parse_seconds(const char *s, int *ms)
+static int parse_seconds(const char *s, int *ms)
 {
 	const char *dot = strchr(s, '.');
 	size_t whole = dot ? (size_t)(dot - s) : strlen(s);
@@ -50,6 +50,15 @@ int cmd_parse_seconds(const char *s, int *ms)
 	}
 	*ms = v ? v : 1;
 	return 0;
+}
+
+int cmd_seconds(struct argp_state *state, const char *arg)
+{
+	int ms = 0;
+
+	if (parse_seconds(arg, &ms) < 0)
+		argp_error(state, "not a number of seconds: %s", arg);
+	return ms;
 }
 
 int64_t cmd_now_ms(void)

@@ -7,12 +7,12 @@
 
 #define STACK_BYTES 16384U
 
-uint32_t cmd_stack_bytes(const char *arg)
+uint32_t cmd_stack_bytes(struct argp_state *state, const char *arg)
 {
 	uint64_t n = STACK_BYTES;
 
-	if (arg && cmd_parse_u64(arg, CTL_CAP_LIMIT, &n) < 0)
-		return 0;
+	if (arg && (cmd_parse_u64(arg, CTL_CAP_LIMIT, &n) < 0 || !n))
+		argp_error(state, "not a number of bytes: %s", arg);
 	return n;
 }
 

@@ -271,9 +271,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "not a list of descriptors: %s", arg);
 		return 0;
 	case 'k':
-		opt->stack = cmd_stack_bytes(arg);
-		if (!opt->stack)
-			argp_error(state, "not a number of bytes: %s", arg);
+		opt->stack = cmd_stack_bytes(state, arg);
 		return 0;
 	case KEY_SORT:
 		opt->sort = word(state, "order", arg, sorts);

@@ -75,12 +75,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &opt->json;
 		return 0;
 	case 'I':
-		if (cmd_parse_seconds(arg, &opt->interval) < 0)
-			argp_error(state, "not a number of seconds: %s", arg);
+		opt->interval = cmd_seconds(state, arg);
 		return 0;
 	case 't':
-		if (cmd_parse_seconds(arg, &opt->duration) < 0)
-			argp_error(state, "not a number of seconds: %s", arg);
+		opt->duration = cmd_seconds(state, arg);
 		return 0;
 	case 'b':
 		if (!strcmp(arg, "tid"))
@@ -444,7 +442,7 @@ int pusdt_count(int argc, char **argv)
 	o.strlimit = opt.by == BY_ARG ? PUSDT_STRLIMIT : 0;
 	o.pred = opt.pred.v;
 	o.npred = opt.pred.n;
-	o.stack = opt.by == BY_STACK ? cmd_stack_bytes(NULL) : 0;
+	o.stack = opt.by == BY_STACK ? cmd_stack_bytes(NULL, NULL) : 0;
 	if (pusdt_open(&s, opt.pid) < 0)
 		return CMD_NONE;
 	pusdt_catch_signals();

@@ -62,9 +62,7 @@ static error_t parse_enable(int key, char *arg, struct argp_state *state)
 		opt->follow = true;
 		return 0;
 	case 'k':
-		opt->stack = cmd_stack_bytes(arg);
-		if (!opt->stack)
-			argp_error(state, "not a number of bytes: %s", arg);
+		opt->stack = cmd_stack_bytes(state, arg);
 		return 0;
 	case 'i':
 		if (pusdt_pred_parse(arg, &opt->pred, &why) < 0)

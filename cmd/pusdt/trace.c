@@ -68,9 +68,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--if %s: %s", arg, why);
 		return 0;
 	case 'k':
-		opt->stack = cmd_stack_bytes(arg);
-		if (!opt->stack)
-			argp_error(state, "not a number of bytes: %s", arg);
+		opt->stack = cmd_stack_bytes(state, arg);
 		return 0;
 	case 'f':
 		opt->follow = true;
