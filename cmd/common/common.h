@@ -49,6 +49,11 @@ int cmd_finish(int code);
  * number of the signal that killed it; -errno of waitpid(2).
  */
 int cmd_wait(pid_t child);
+/*
+ * Have fn called for what asks a command to end: SIGINT, SIGTERM, SIGHUP and
+ * SIGQUIT, as far as we were not started with it ignored.
+ */
+void cmd_catch(void (*fn)(int sig));
 /* Send the library's messages of this level and graver to stderr. */
 void cmd_log(enum ctl_log_level level);
 

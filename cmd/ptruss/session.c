@@ -34,14 +34,9 @@ static struct sigaction own_sigpipe;
 
 void session_catch_signals(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
-	struct sigaction sa = { .sa_handler = on_signal }, old;
 
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		if (sigaction(signals[i], NULL, &old) == 0 &&
-		    old.sa_handler != SIG_IGN)
-			sigaction(signals[i], &sa, NULL);
+	cmd_catch(on_signal);
 	/* A reader that went away is an error of write(2), which is told. */
 	sigaction(SIGPIPE, &ignore, &own_sigpipe);
 }
