@@ -157,61 +157,161 @@ testRunKilled()
 		fi
 		survived=$((survived + 1))
 		assert_runs "$pid"
-		# Its text is the file's.
-		pusdt list -j "$pid" 'test:*' >"$tmp/list"
-		for address in $(jq -r '.sites[].address' "$tmp/list"); do
-			byte=$(dd if="/proc/$pid/mem" bs=1 count=1 \
-				skip=$((address)) 2>/dev/null | od -An -tx1)
-			[ "$byte" != " cc" ] ||
-				fail "round $i: a breakpoint at $address"
-		done
-		semaphore=$(jq -r '.semaphore // empty' "$tmp/list")
-		assertEquals "round $i: semaphore" 0 "$(dd \
-			if="/proc/$pid/mem" bs=1 count=2 \
-			skip=$((semaphore)) 2>/dev/null | od -An -tu2 |
-			tr -d ' ')"
+		clean "$pid" || fail "round $i: $(cat "$tmp/list")"
 		kill "$pid"
 		assert_soon gone "$pid" || return
 	done
 	echo "$survived of $ROUNDS had begun"
 }
 
-# The keeper is killed as well.  What is inside a trap at that moment is lost, as
-# the page says, and with ten probes in two threads there often is one; what is
-# not lost is clean.
-testKeeperKilled()
+# guardian KEEPER: the process that puts right what a dead keeper left
+guardian()
 {
-	needs_keeper "its death" || return 0
-	lost=0 i=0
-	while [ $i -lt "$ROUNDS" ]; do
-		target probed 2 0 20000
-		semaphore=$(pusdt list -j "$pid" test:guarded |
-			jq -r .semaphore)
-		picture "$pid" "$tmp/before"
-		pusdt trace "$pid" 'test:*' >/dev/null 2>&1 &
+	for p in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+		[ "$(cat "/proc/$p/comm" 2>/dev/null)" = ctlguard ] && echo "$p"
+	done
+}
+
+# Another one than before, or the keeper is gone.
+guarded_anew()
+{
+	gone "$keeper" && return
+	now=$(guardian "$keeper")
+	[ "$now" ] && [ "$now" != "$guard" ]
+}
+
+# began FILE: the program that prints into it and is the one that was asked for
+began()
+{
+	for p in $(who "$1"); do
+		[ "$(cat "/proc/$p/comm" 2>/dev/null)" = probed ] && echo "$p"
+	done | head -n 1
+}
+
+# start_victim SUBCOMMAND: it, at work on a target; run starts that itself
+start_victim()
+{
+	if [ "$1" = run ]; then
+		pusdt run -o /dev/null 'test:*' -- "$TRACEES/probed" 2 0 20000 \
+			>"$tmp/ran" 2>/dev/null &
 		victim=$!
-		random_nap
-		keeper=$(tracer "$pid")
-		[ "${keeper:-0}" = 0 ] || kill -9 "$keeper"
+		return
+	fi
+	pusdt "$1" "$pid" 'test:*' >/dev/null 2>&1 &
+	victim=$!
+}
+
+# Its keeper, its guardian, or one after the other; then the command, too.
+kill_servers()
+{
+	keeper=$(tracer "$pid")
+	[ "${keeper:-0}" != 0 ] || return
+	random 3
+	if [ "$r" -gt 0 ]; then
+		guard=$(guardian "$keeper")
+		if [ "$guard" ]; then
+			# shellcheck disable=SC2086
+			kill -9 $guard 2>/dev/null
+			guards=$((guards + 1))
+			assert_soon guarded_anew
+		fi
+	fi
+	[ "$r" = 1 ] || kill -9 "$keeper" 2>/dev/null
+}
+
+# The keeper and the guardian are killed as well.  What is inside a trap at that
+# moment is lost, as the page says, and with ten probes in two threads there
+# often is one; what is not lost is clean.
+servers_killed()
+{
+	lost=0 i=0 guards=0
+	while [ $i -lt "$ROUNDS" ]; do
+		if [ "$1" = run ]; then
+			start_victim run
+			random_nap
+			pid=$(began "$tmp/ran")
+		else
+			target probed 2 0 20000
+			semaphore=$(pusdt list -j "$pid" test:guarded |
+				jq -r .semaphore)
+			picture "$pid" "$tmp/before"
+			start_victim "$1"
+			random_nap
+		fi
+		[ -z "$pid" ] || kill_servers
 		kill -9 $victim 2>/dev/null
 		wait $victim 2>/dev/null
-		if ! wait_until settled "$pid"; then
+		i=$((i + 1))
+		[ "$pid" ] || pid=$(began "$tmp/ran")
+		[ "$pid" ] || continue
+		pusdt disable "$pid" >/dev/null 2>&1
+		if [ "$1" = run ]; then
+			wait_until clean "$pid" || {
+				fail "round $i: something is left"
+				return
+			}
+			kill -9 "$pid" 2>/dev/null
+			assert_soon gone "$pid"
+		elif ! wait_until settled "$pid"; then
 			fail "round $i: something is left: $(cmp -l \
 				"$tmp/before" "$tmp/now" | head -n 3)"
 			return
 		fi
-		sleep 0.05
-		gone "$pid" && lost=$((lost + 1))
+		[ "$1" = run ] || sleep 0.05
+		gone "$pid" && [ "$1" != run ] && lost=$((lost + 1))
 		end_targets
-		i=$((i + 1))
 	done
-	# A dead keeper's socket is swept when the next one starts.
+	echo "$lost of $ROUNDS targets were lost, $guards guardians killed"
+	assertTrue "$lost of $ROUNDS lost" "[ $((lost * 4)) -le $((ROUNDS + 8)) ]"
+}
+
+# What run started: on its own, its text that of the file, or gone.
+clean()
+{
+	gone "$1" && return
+	untouched "$1" || return
+	pusdt list -j "$1" 'test:*' >"$tmp/list" 2>/dev/null || return
+	for address in $(jq -r '.sites[].address' "$tmp/list"); do
+		[ "$(dd if="/proc/$1/mem" bs=1 count=1 skip=$((address)) \
+			2>/dev/null | od -An -tx1)" != " cc" ] || return
+	done
+	semaphore=$(jq -r '.semaphore // empty' "$tmp/list")
+	[ -z "$semaphore" ] || [ "$(dd if="/proc/$1/mem" bs=1 count=2 \
+		skip=$((semaphore)) 2>/dev/null | od -An -tu2 | tr -d ' ')" = 0 ]
+}
+
+testServersOfTraceKilled()
+{
+	needs_keeper "its death" || return 0
+	servers_killed trace
+}
+
+testServersOfEnableKilled()
+{
+	needs_keeper "its death" || return 0
+	servers_killed enable
+}
+
+testServersOfCountKilled()
+{
+	needs_keeper "its death" || return 0
+	servers_killed count
+}
+
+testServersOfRunKilled()
+{
+	needs_keeper "its death" || return 0
+	servers_killed run
+}
+
+# A dead keeper's socket is swept when the next one starts.
+testSocketsAreSwept()
+{
+	needs_keeper "its death" || return 0
 	target spin
 	ok pstop "$pid"
 	ok prun "$pid"
 	assert_untouched "$pid"
-	echo "$lost of $ROUNDS targets were lost"
-	assertTrue "$lost of $ROUNDS lost" "[ $((lost * 4)) -le $((ROUNDS + 8)) ]"
 }
 
 . shunit2

@@ -21,6 +21,9 @@
  * the last thread of the process is dead.  What is left is the thread that is
  * inside a breakpoint's trap at that very moment: its SIGTRAP is delivered.
  *
+ * When the guardian is killed, which the tracer's thread hears of as of any
+ * child, another takes its place, with the same table.
+ *
  * Whoever writes an entry makes it valid last, and invalid first: at any
  * moment the table says no more than the truth, but for the instant between
  * an entry and its deed, which is why the guardian looks before it writes.
@@ -65,6 +68,7 @@ static struct guard_shared {
 } *shared;
 static struct guard_entry *table; /* of that; NULL: no guardian yet */
 static unsigned first_free;       /* no free entry below */
+static pid_t guardian_pid;        /* 0: none */
 
 /* -- the guardian: async-signal-safe calls only --------------------------- */
 
@@ -217,10 +221,36 @@ static int lock_life(pthread_mutex_t *m)
 	return -err;
 }
 
+static int start_guardian(void)
+{
+	pid_t pid;
+
+	follow_rest(); /* or it would be bound, too */
+	pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, 0);
+	if (pid == 0)
+		guardian();
+	if (pid < 0)
+		return -errno;
+	guardian_pid = pid;
+	return 0;
+}
+
+bool guard_ended(pid_t pid)
+{
+	int err;
+
+	if (!guardian_pid || pid != guardian_pid)
+		return false;
+	guardian_pid = 0;
+	err = start_guardian();
+	if (err)
+		klog("no guardian any more: %s", strerror(-err));
+	return true;
+}
+
 int guard_start(void)
 {
 	struct guard_shared *s;
-	pid_t pid;
 	int err;
 
 	if (table)
@@ -234,14 +264,9 @@ int guard_start(void)
 		goto unmap;
 	shared = s;
 	table = s->table;
-	/* No exit signal, and never waited for: it ends after us. */
-	follow_rest(); /* or it would be bound, too */
-	pid = syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, 0);
-	if (pid == 0)
-		guardian();
-	if (pid > 0)
+	err = start_guardian();
+	if (!err)
 		return 0;
-	err = -errno;
 	pthread_mutex_unlock(&s->life);
 	shared = NULL;
 	table = NULL;

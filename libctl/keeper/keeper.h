@@ -380,6 +380,8 @@ int guard_count(struct proc *p, uint64_t addr);
 int guard_signal(struct proc *p, pid_t tid, const siginfo_t *si);
 /* Have a guardian, even if there is nothing to put right. */
 int guard_start(void);
+/* A child has ended: was it the guardian?  Then there is another one. */
+bool guard_ended(pid_t pid);
 void guard_remove(int slot); /* negative: nothing */
 
 /* -- record.c ------------------------------------------------------------ */

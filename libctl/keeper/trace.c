@@ -1448,7 +1448,8 @@ void trace_event(pid_t tid, int status)
 	int sig, event;
 
 	if (!l) {
-		on_unknown(tid, status);
+		if (WIFSTOPPED(status) || !guard_ended(tid))
+			on_unknown(tid, status);
 		return;
 	}
 	if (!WIFSTOPPED(status)) {
