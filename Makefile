@@ -50,8 +50,10 @@ PKGS := libelf json-c
 PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PKGS))
 JSON_LIBS = $(shell $(PKG_CONFIG) --libs json-c)
 ELF_LIBS = $(shell $(PKG_CONFIG) --libs libelf)
-# Debian 12's libdwarf has no .pc file and its header lies in a folder of its own.
-DWARF_CFLAGS = $(shell $(PKG_CONFIG) --cflags libdwarf 2>/dev/null || echo -I/usr/include/libdwarf)
+# Debian's header lies in a folder of its own: Debian 12 has no .pc file to say
+# so, and that of Debian 13 names a folder that does not exist.
+DWARF_CFLAGS = $(shell $(PKG_CONFIG) --cflags libdwarf 2>/dev/null) \
+	$(addprefix -I,$(wildcard /usr/include/libdwarf))
 DWARF_LIBS = $(shell $(PKG_CONFIG) --libs libdwarf 2>/dev/null || echo -ldwarf)
 
 CPPFLAGS_ALL = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilibctl -Ikmod \
