@@ -37,6 +37,7 @@ install: all
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(CMDS))
 	rm -f $(DESTDIR)$(libexecdir)/ctltools/ctlkeeper
+	-rmdir $(DESTDIR)$(libexecdir)/ctltools 2>/dev/null
 	rm -f $(addprefix $(DESTDIR)$(libdir)/,$(SOFILE) $(SONAME) libctl.so libctl.a)
 	rm -f $(addprefix $(DESTDIR)$(includedir)/,$(notdir $(HEADERS)))
 	rm -f $(DESTDIR)$(pkgconfigdir)/libctl.pc

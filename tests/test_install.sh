@@ -108,6 +108,7 @@ testInstalled()
 
 	install_to uninstall DESTDIR="$dest" prefix=/usr
 	assertEquals "nothing is left" "" "$(find "$dest" ! -type d)"
+	[ ! -e "$dest/usr/libexec/ctltools" ] || fail "our folder is left"
 }
 
 testSymbols()
