@@ -25,3 +25,12 @@ $(O)/gen/%.skel.h: $(O)/gen/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 .SECONDARY: $(BPF_SKELS:.skel.h=.bpf.o)
 endif
+
+# All of the keeper with it, or all without: packages that came since the last
+# build change what the headers say, and half of it would be deaf to the rest.
+ifneq ($(BPF),$(file <$(O)/.bpf))
+.PHONY: $(O)/.bpf
+endif
+$(O)/.bpf:
+	@mkdir -p $(@D) && echo "$(BPF)" >$@
+$(KEEPER_OBJ): $(O)/.bpf

@@ -111,6 +111,25 @@ testInstalled()
 	[ ! -e "$dest/usr/libexec/ctltools" ] || fail "our folder is left"
 }
 
+# What BPF needs came with another package, since the tree was built: make check
+# installs it after make demo.  All of the keeper is made anew, not just the
+# files that have BPF in them.
+testKeeperIsMadeAnewForBpf()
+{
+	needs_source || return 0
+	for bpf in 0 1; do
+		env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -n -C "$CTL_SRC" \
+			O="$CTL_BUILD" BPF=$bpf 2>&1 |
+			sed -n 's|.* libctl/keeper/\([a-z]*\)\.c$|\1|p' |
+			sort >"$tmp/bpf.$bpf"
+	done
+	# As it was built nothing is to do: it is the other of the two.
+	sort -u "$tmp"/bpf.[01] >"$tmp/remade"
+	(cd "$CTL_SRC/libctl/keeper" && ls ./*.c) |
+		sed 's|./\(.*\)\.c|\1|' | sort | diff - "$tmp/remade" >"$tmp/diff" ||
+		fail "files of the keeper (<), and made anew (>): $(cat "$tmp/diff")"
+}
+
 testSymbols()
 {
 	needs_source || return 0
