@@ -410,6 +410,8 @@ static void fetch(struct fetch *f, const struct ctl_capop *op, bool at_exit)
 		take_vector(f, addr, op->unit, op->limit);
 		return;
 	case CTL_CAP_MSG:
+		if (op->flags & CTL_CAPOP_WHOLE)
+			done = U64_MAX;
 		take_msghdr(f, addr, done, op->limit);
 		return;
 	case CTL_CAP_STACK:

@@ -516,6 +516,7 @@ struct ctl_capop {
 #define CTL_AT_ENTRY 0
 #define CTL_AT_EXIT 1
 #define CTL_CAPOP_ONERR 1 /* at exit: also when the call failed              */
+#define CTL_CAPOP_WHOLE 2 /* MSG at exit: the result is no number of bytes   */
 #define CTL_CAP_OPS 8     /* operations of one program, at most              */
 #define CTL_CAP_LIMIT 32768U
 #define CTL_REC_BYTES 49152U /* no record is longer: later captures are cut   */

@@ -35,8 +35,8 @@ static inline bool ctl_capop_valid(const struct ctl_capop *op)
 {
 	return op->op >= CTL_CAP_STR && op->op <= CTL_CAP_STACK &&
 	       op->arg < 6 && op->len < 6 && op->when <= CTL_AT_EXIT &&
-	       !(op->flags & ~CTL_CAPOP_ONERR) && op->limit > 0 &&
-	       op->limit <= CTL_CAP_LIMIT && !op->reserved &&
+	       !(op->flags & ~(CTL_CAPOP_ONERR | CTL_CAPOP_WHOLE)) &&
+	       op->limit > 0 && op->limit <= CTL_CAP_LIMIT && !op->reserved &&
 	       !(op->op == CTL_CAP_RET && op->when != CTL_AT_EXIT) &&
 	       !(op->op == CTL_CAP_STACK && op->when != CTL_AT_ENTRY);
 }

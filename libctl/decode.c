@@ -201,7 +201,7 @@ static void set_flags(struct ctl_decoder *d, struct ctl_val *v,
 		return;
 	/* First what stands for several bits together, zero included; of two
 	 * for the same bits the one that comes first. */
-	for (i = 0; i < t->n && k < MAX_FLAGS - 1; i++)
+	for (i = 0; i < t->n && k < MAX_FLAGS - 2; i++)
 		if (t->name[i].mask && !(t->name[i].mask & named) &&
 		    (n & t->name[i].mask) == t->name[i].value &&
 		    !(t->name[i].value == 0 && t->name[i].mask == ~0ULL)) {
@@ -210,7 +210,7 @@ static void set_flags(struct ctl_decoder *d, struct ctl_val *v,
 			named |= t->name[i].mask;
 		}
 	/* Wide ones before the bits that they are made of. */
-	for (i = 0; i < t->n && k < MAX_FLAGS - 1; i++) {
+	for (i = 0; i < t->n && k < MAX_FLAGS - 2; i++) {
 		uint64_t bit = t->name[i].value;
 
 		if (t->kind & TAB_BITS)
@@ -222,7 +222,7 @@ static void set_flags(struct ctl_decoder *d, struct ctl_val *v,
 			left &= ~bit;
 		}
 	}
-	for (i = 0; i < t->n && k < MAX_FLAGS - 1; i++) {
+	for (i = 0; i < t->n && k < MAX_FLAGS - 2; i++) {
 		uint64_t bit = t->name[i].value;
 
 		if (t->kind & TAB_BITS)
@@ -232,7 +232,13 @@ static void set_flags(struct ctl_decoder *d, struct ctl_val *v,
 		set_name(&c[k++], bit, t->name[i].name);
 		left &= ~bit;
 	}
-	if (!k && !left) {
+	if (t->kind & TAB_OCTAL) {
+		/* Permissions, none included. */
+		if (left & ~0777ULL)
+			set_num(&c[k++], CTL_VAL_HEX, left & ~0777ULL);
+		set_num(&c[k++], CTL_VAL_OCT, left & 0777);
+		left = 0;
+	} else if (!k && !left) {
 		const char *zero = ctl_table_name(t, 0);
 
 		if (zero && !(t->kind & TAB_BITS))
@@ -241,8 +247,7 @@ static void set_flags(struct ctl_decoder *d, struct ctl_val *v,
 			set_num(&c[k++], CTL_VAL_INT, 0);
 	}
 	if (left)
-		set_num(&c[k++], t->kind & TAB_OCTAL ? CTL_VAL_OCT : CTL_VAL_HEX,
-			left);
+		set_num(&c[k++], CTL_VAL_HEX, left);
 	d->used -= (MAX_FLAGS - k) * sizeof(*c);
 	v->kind = CTL_VAL_FLAGS;
 	v->child = c;
@@ -253,12 +258,15 @@ static void set_enum(struct ctl_val *v, const struct ctl_table *t, uint64_t n)
 {
 	const char *name = ctl_table_name(t, n);
 
+	/* Constants below zero, of an int: RUSAGE_CHILDREN. */
+	if (!name && (int32_t)n < 0 && n <= UINT32_MAX)
+		name = ctl_table_name(t, (uint64_t)(int32_t)n);
 	if (name)
 		set_name(v, n, name);
-	else if ((int32_t)n < 0 && n <= UINT32_MAX)
+	else if (t == &ctl_tab_keyring) /* others are keys' numbers */
 		set_int(v, (int32_t)n);
 	else
-		set_num(v, n < 256 ? CTL_VAL_UINT : CTL_VAL_HEX, n);
+		set_num(v, CTL_VAL_HEX, n);
 }
 
 /* S_IFREG|0644 */
@@ -384,6 +392,15 @@ static bool set_number(struct ctl_decoder *d, struct ctl_val *v, unsigned kind,
 	case K_HEXL:
 		set_num(v, CTL_VAL_HEX, u);
 		return true;
+	case K_LO:
+	case K_HI: /* joined later */
+		set_num(v, CTL_VAL_HEX, n);
+		return true;
+	case K_BIT:
+		u >>= (uintptr_t)ref & 0xff;
+		u &= (1U << ((uintptr_t)ref >> 8)) - 1;
+		set_num(v, CTL_VAL_UINT, u);
+		return true;
 	case K_DEV:
 	case K_STRDEV:
 		set_dev(d, v, u);
@@ -393,8 +410,10 @@ static bool set_number(struct ctl_decoder *d, struct ctl_val *v, unsigned kind,
 		set_pointer(v, u);
 		return true;
 	case K_HANDLER:
-		if (u < 2)
-			set_name(v, u, u ? "SIG_IGN" : "SIG_DFL");
+		name = ctl_table_name(&ctl_tab_sighandler,
+				      (uint64_t)sign_extend(u, size));
+		if (name)
+			set_name(v, u, name);
 		else
 			set_pointer(v, u);
 		return true;
@@ -422,7 +441,8 @@ static bool set_number(struct ctl_decoder *d, struct ctl_val *v, unsigned kind,
 			set_num(v, CTL_VAL_UINT, (uint16_t)n);
 		return true;
 	case K_MODE:
-		set_num(v, CTL_VAL_OCT, u & 0xffffffff);
+		/* The kernel takes 16 bits of it: umode_t. */
+		set_num(v, CTL_VAL_OCT, size > 4 ? u : u & 0xffff);
 		return true;
 	case K_STMODE:
 		set_file_mode(d, v, u);
@@ -457,6 +477,19 @@ static bool set_number(struct ctl_decoder *d, struct ctl_val *v, unsigned kind,
 		return true;
 	case K_WSTATUS:
 		set_wait_status(d, v, u);
+		return true;
+	case K_MAC:
+		set_made_name(d, v, u, "%02x:%02x:%02x:%02x:%02x:%02x",
+			      (unsigned)u & 0xff, (unsigned)(u >> 8) & 0xff,
+			      (unsigned)(u >> 16) & 0xff,
+			      (unsigned)(u >> 24) & 0xff,
+			      (unsigned)(u >> 32) & 0xff,
+			      (unsigned)(u >> 40) & 0xff);
+		return true;
+	case K_KVER:
+		set_made_name(d, v, u, "KERNEL_VERSION(%u, %u, %u)",
+			      (unsigned)u >> 16, (unsigned)(u >> 8) & 0xff,
+			      (unsigned)u & 0xff);
 		return true;
 	}
 	return false;
@@ -645,6 +678,8 @@ static void set_siginfo(struct ctl_decoder *d, struct ctl_val *v,
 static void set_struct(struct ctl_decoder *d, struct ctl_val *v,
 		       const struct ctl_struct *st, const struct bytes *b,
 		       uint64_t addr, unsigned depth);
+static void set_sockaddr(struct ctl_decoder *d, struct ctl_val *v,
+			 const struct bytes *b, uint64_t addr);
 
 static void set_field(struct ctl_decoder *d, struct ctl_val *v,
 		      const struct ctl_field *f, const struct bytes *b,
@@ -658,6 +693,8 @@ static void set_field(struct ctl_decoder *d, struct ctl_val *v,
 		set_string(v, &in, 0);
 	} else if (f->kind == K_SIGINFO) {
 		set_siginfo(d, v, in.p, d->abi);
+	} else if (f->kind == K_SOCKADDR) {
+		set_sockaddr(d, v, &in, 0);
 	} else if (!set_number(d, v, f->kind, f->ref,
 			       read_num(in.p, f->size), f->size)) {
 		set_num(v, CTL_VAL_HEX, read_num(in.p, f->size));
@@ -693,14 +730,39 @@ static unsigned put_field(struct ctl_decoder *d, struct ctl_val *out,
 	return 1;
 }
 
+/* Does the caller say how long its structure is?  What it has not then is not
+ * missing: bpf(2). */
+static bool grows(const struct ctl_decoder *d, const struct ctl_struct *st,
+		  const struct bytes *b)
+{
+	const struct ctl_call *call = ctl_call_of(d->abi, d->rec->nr);
+
+	if (b->flags & CTL_VALF_FAULT)
+		return false;
+	return st == &ctl_st_sched_attr ||
+	       (call && call->arg[1].kind == K_SPEC &&
+		call->arg[1].sub == SP_BPF);
+}
+
 /* Others are what happened to be there. */
 static bool field_counts(const struct ctl_struct *st, const struct ctl_field *f,
 			 const struct bytes *b)
 {
 	uint64_t flags;
 
-	if (st == &ctl_st_sigevent)
-		return f->off != 0 || b->len < 8 || read_num(b->p, 8);
+	if (st == &ctl_st_sigevent || st == &ctl_st_sigevent32) {
+		unsigned w = st->field[0].size;
+
+		if (f->off == 0) /* what comes along with the signal */
+			return b->len < w || read_num(b->p, w);
+		/* SIGEV_THREAD_ID */
+		return f->kind != K_PID ||
+		       (b->len >= w + 8U && read_num(b->p + w + 4, 4) == 4);
+	}
+	/* The rest is filled in by the call. */
+	if (st == &ctl_st_io_uring_params)
+		return (f->off >= 8 && f->off <= 16) ||
+		       b->flags & CTL_VALF_OUT;
 	if (st != &ctl_st_clone_args || b->len < 8)
 		return true;
 	flags = read_num(b->p, 8);
@@ -772,7 +834,9 @@ static void set_struct(struct ctl_decoder *d, struct ctl_val *v,
 		if (!field_counts(st, f, b))
 			continue;
 		if (f->off + f->size > b->len) {
-			v->flags |= CTL_VALF_FAULT;
+			/* The caller's is an older one, that ends here. */
+			if (!grows(d, st, b))
+				v->flags |= CTL_VALF_FAULT;
 			continue;
 		}
 		if (is_shown(d, st, f, b))
@@ -897,77 +961,210 @@ static void set_text(struct ctl_decoder *d, struct ctl_val *v, const char *text)
 	v->len = len;
 }
 
+/* A number in network order that has a name: "htons(ETH_P_ALL)". */
+static void set_htons(struct ctl_decoder *d, struct ctl_val *v,
+		      const struct ctl_table *t, uint16_t n)
+{
+	const char *name = ctl_table_name(t, ntohs(n));
+
+	if (name)
+		set_made_name(d, v, n, "htons(%s)", name);
+	else
+		set_made_name(d, v, n, "htons(%#x)", ntohs(n));
+}
+
+/* The device address of Bluetooth, the last byte first. */
+static void set_bdaddr(struct ctl_decoder *d, struct ctl_val *v,
+		       const unsigned char *p)
+{
+	set_made_name(d, v, 0, "%02X:%02X:%02X:%02X:%02X:%02X", p[5], p[4],
+		      p[3], p[2], p[1], p[0]);
+}
+
+struct sockaddr_out {
+	struct ctl_decoder *d;
+	struct ctl_val *v;
+	unsigned n;
+	const struct bytes *b;
+};
+
+#define SOCKADDR_FIELDS 8
+
+static struct ctl_val *sockaddr_field(struct sockaddr_out *o, const char *name)
+{
+	struct ctl_val *v = &o->v[o->n];
+
+	if (o->n < SOCKADDR_FIELDS - 1)
+		o->n++;
+	v->name = name;
+	return v;
+}
+
+static void sockaddr_number(struct sockaddr_out *o, const char *name,
+			    unsigned kind, const void *ref, unsigned off,
+			    unsigned size)
+{
+	if (off + size <= o->b->len)
+		set_number(o->d, sockaddr_field(o, name), kind, ref,
+			   read_num(o->b->p + off, size), size);
+}
+
+static void sockaddr_chars(struct sockaddr_out *o, const char *name,
+			   unsigned off, unsigned size)
+{
+	struct bytes part = { o->b->p + off, size, 0 };
+
+	if (off + size <= o->b->len)
+		set_string(sockaddr_field(o, name), &part, 0);
+}
+
+static void sockaddr_unix(struct sockaddr_out *o)
+{
+	struct bytes path = { o->b->p + 2, o->b->len - 2, o->b->flags };
+
+	if (!path.len)
+		return;
+	if (!*path.p) /* of no file */
+		set_bytes(sockaddr_field(o, "sun_path"), CTL_VAL_BYTES, &path,
+			  0);
+	else
+		set_string(sockaddr_field(o, "sun_path"), &path, 0);
+}
+
+static void sockaddr_inet(struct sockaddr_out *o, uint16_t family)
+{
+	bool four = family == AF_INET;
+	const unsigned char *p = o->b->p;
+	char text[64];
+
+	if (o->b->len < (four ? 8U : 24U))
+		return;
+	sockaddr_number(o, four ? "sin_port" : "sin6_port", K_BE16, NULL, 2, 2);
+	if (!four)
+		set_num(sockaddr_field(o, "sin6_flowinfo"), CTL_VAL_UINT,
+			ntohl(read_num(p + 4, 4)));
+	if (inet_ntop(family, p + (four ? 4 : 8), text, sizeof(text)))
+		set_text(o->d, sockaddr_field(o, four ? "sin_addr" :
+							"sin6_addr"), text);
+	if (!four)
+		sockaddr_number(o, "sin6_scope_id", K_UINT, NULL, 24, 4);
+}
+
+static void sockaddr_packet(struct sockaddr_out *o)
+{
+	const unsigned char *p = o->b->p;
+	struct bytes rest = { p + 12, 0, 0 };
+
+	if (o->b->len < 12)
+		return;
+	set_htons(o->d, sockaddr_field(o, "sll_protocol"), &ctl_tab_ethertype,
+		  read_num(p + 2, 2));
+	sockaddr_number(o, "sll_ifindex", K_INT, NULL, 4, 4);
+	sockaddr_number(o, "sll_hatype", K_ENUM, &ctl_tab_arphrd, 8, 2);
+	sockaddr_number(o, "sll_pkttype", K_ENUM, &ctl_tab_pkttype, 10, 1);
+	sockaddr_number(o, "sll_halen", K_UINT, NULL, 11, 1);
+	rest.len = p[11] < o->b->len - 12 ? p[11] : o->b->len - 12;
+	if (rest.len)
+		set_bytes(sockaddr_field(o, "sll_addr"), CTL_VAL_BYTES, &rest,
+			  0);
+}
+
+/* Which protocol it is the length tells. */
+static void sockaddr_bluetooth(struct sockaddr_out *o)
+{
+	const unsigned char *p = o->b->p;
+
+	switch (o->b->len) {
+	case 6:
+		sockaddr_number(o, "hci_dev", K_UINT, NULL, 2, 2);
+		sockaddr_number(o, "hci_channel", K_UINT, NULL, 4, 2);
+		break;
+	case 8:
+		set_bdaddr(o->d, sockaddr_field(o, "sco_bdaddr"), p + 2);
+		break;
+	case 10:
+		set_bdaddr(o->d, sockaddr_field(o, "rc_bdaddr"), p + 2);
+		sockaddr_number(o, "rc_channel", K_UINT, NULL, 8, 1);
+		break;
+	case 14:
+		sockaddr_number(o, "l2_psm", K_HEX, NULL, 2, 2);
+		set_bdaddr(o->d, sockaddr_field(o, "l2_bdaddr"), p + 4);
+		sockaddr_number(o, "l2_cid", K_HEX, NULL, 10, 2);
+		sockaddr_number(o, "l2_bdaddr_type", K_UINT, NULL, 12, 1);
+		break;
+	}
+}
+
+/* false: of a family of which we know no more. */
+static bool sockaddr_rest(struct sockaddr_out *o, uint16_t family)
+{
+	switch (family) {
+	case AF_UNIX:
+		sockaddr_unix(o);
+		return true;
+	case AF_INET:
+	case AF_INET6:
+		sockaddr_inet(o, family);
+		return true;
+	case AF_NETLINK:
+		sockaddr_number(o, "nl_pid", K_INT, NULL, 4, 4);
+		sockaddr_number(o, "nl_groups", K_HEX, NULL, 8, 4);
+		return true;
+	case AF_PACKET:
+		sockaddr_packet(o);
+		return true;
+	case AF_VSOCK:
+		sockaddr_number(o, "svm_cid", K_ENUM, &ctl_tab_vm_cid, 8, 4);
+		sockaddr_number(o, "svm_port", K_HEX, NULL, 4, 4);
+		return true;
+	case AF_ALG:
+		sockaddr_chars(o, "salg_type", 2, 14);
+		sockaddr_number(o, "salg_feat", K_HEX, NULL, 16, 4);
+		sockaddr_number(o, "salg_mask", K_HEX, NULL, 20, 4);
+		if (o->b->len > 24)
+			sockaddr_chars(o, "salg_name", 24, o->b->len - 24);
+		return true;
+	case AF_CAN:
+		sockaddr_number(o, "can_ifindex", K_INT, NULL, 4, 4);
+		return true;
+	case AF_XDP:
+		sockaddr_number(o, "sxdp_flags", K_FLAGS, &ctl_tab_xdp_flags,
+				2, 2);
+		sockaddr_number(o, "sxdp_ifindex", K_INT, NULL, 4, 4);
+		sockaddr_number(o, "sxdp_queue_id", K_UINT, NULL, 8, 4);
+		sockaddr_number(o, "sxdp_shared_umem_fd", K_FD, NULL, 12, 4);
+		return true;
+	case AF_BLUETOOTH:
+		sockaddr_bluetooth(o);
+		return o->n > 1;
+	}
+	return false;
+}
+
 static void set_sockaddr(struct ctl_decoder *d, struct ctl_val *v,
 			 const struct bytes *b, uint64_t addr)
 {
-	struct ctl_val *c;
-	char text[64];
-	unsigned n = 1;
+	struct sockaddr_out o = { d, NULL, 0, b };
 	uint16_t family;
 
 	set_pointer(v, addr);
-	v->flags |= b->flags;
-	if (b->len < 2 || !(c = take_vals(d, 5)))
+	if (b->len < 2 || !(o.v = take_vals(d, SOCKADDR_FIELDS)))
 		return;
+	/* More than an address of this family has is of no interest. */
+	v->flags |= b->flags & ~CTL_VALF_CUT;
 	family = read_num(b->p, 2);
-	c[0].name = "sa_family";
-	set_num(&c[0], CTL_VAL_UINT, family);
-	if (ctl_table_name(&ctl_tab_af, family))
-		set_name(&c[0], family, ctl_table_name(&ctl_tab_af, family));
-	switch (family) {
-	case AF_UNIX: {
-		struct bytes path = { b->p + 2, b->len - 2, b->flags };
-
-		c[n].name = "sun_path";
-		if (path.len && !*path.p)
-			set_bytes(&c[n++], CTL_VAL_BYTES, &path, 0);
-		else if (path.len)
-			set_string(&c[n++], &path, 0);
-		break;
-	}
-	case AF_INET:
-		if (b->len < 8)
-			break;
-		c[n].name = "sin_port";
-		set_num(&c[n++], CTL_VAL_UINT, ntohs(read_num(b->p + 2, 2)));
-		c[n].name = "sin_addr";
-		if (inet_ntop(AF_INET, b->p + 4, text, sizeof(text)))
-			set_text(d, &c[n++], text);
-		break;
-	case AF_INET6:
-		if (b->len < 24)
-			break;
-		c[n].name = "sin6_port";
-		set_num(&c[n++], CTL_VAL_UINT, ntohs(read_num(b->p + 2, 2)));
-		c[n].name = "sin6_flowinfo";
-		set_num(&c[n++], CTL_VAL_UINT, ntohl(read_num(b->p + 4, 4)));
-		c[n].name = "sin6_addr";
-		if (inet_ntop(AF_INET6, b->p + 8, text, sizeof(text)))
-			set_text(d, &c[n++], text);
-		if (b->len >= 28) {
-			c[n].name = "sin6_scope_id";
-			set_num(&c[n++], CTL_VAL_UINT, read_num(b->p + 24, 4));
-		}
-		break;
-	case AF_NETLINK:
-		if (b->len < 12)
-			break;
-		c[n].name = "nl_pid";
-		set_num(&c[n++], CTL_VAL_UINT, read_num(b->p + 4, 4));
-		c[n].name = "nl_groups";
-		set_num(&c[n++], CTL_VAL_HEX, read_num(b->p + 8, 4));
-		break;
-	default: {
+	set_enum(sockaddr_field(&o, "sa_family"), &ctl_tab_af, family);
+	if (!sockaddr_rest(&o, family)) {
 		struct bytes rest = { b->p + 2, b->len - 2, b->flags };
 
-		c[n].name = "sa_data";
-		set_bytes(&c[n++], CTL_VAL_BYTES, &rest, 0);
-	}
+		if (rest.len)
+			set_bytes(sockaddr_field(&o, "sa_data"), CTL_VAL_BYTES,
+				  &rest, 0);
 	}
 	v->kind = CTL_VAL_STRUCT;
 	v->value = addr;
-	v->child = c;
-	v->nchild = n;
+	v->child = o.v;
+	v->nchild = o.n;
 }
 
 /* -- vectors -------------------------------------------------------------- */
@@ -982,6 +1179,8 @@ static void set_iovecs(struct ctl_decoder *d, struct ctl_val *v,
 	struct ctl_val *c, *e;
 
 	set_pointer(v, addr);
+	if (!addr || (!iov->len && iov->flags & CTL_VALF_FAULT))
+		return;
 	v->flags |= iov->flags;
 	n = iov->len / (2 * w);
 	if (n > MAX_ELEMENTS)
@@ -1114,8 +1313,10 @@ static void set_cmsgs(struct ctl_decoder *d, struct ctl_val *v,
 	v->nchild = n;
 }
 
+/* total: that many bytes of data there are at most. */
 static void set_msghdr(struct ctl_decoder *d, struct ctl_val *v,
-		       const struct bytes *b, uint64_t addr, bool out)
+		       const struct bytes *b, uint64_t addr, uint64_t total,
+		       bool out)
 {
 	struct bytes name, iov, control, data;
 	struct ctl_cap_msg m;
@@ -1143,6 +1344,20 @@ static void set_msghdr(struct ctl_decoder *d, struct ctl_val *v,
 			       b->flags & CTL_VALF_CUT };
 	if (at + m.got_data > b->len)
 		data.len = at < b->len ? b->len - at : 0;
+	if (data.len >= total) {
+		data.len = total;
+		data.flags = 0;
+	}
+	/* A call that failed has told nothing but, maybe, a length. */
+	if (out && d->rec->ret < 0) {
+		c[0].name = "msg_namelen";
+		set_int(&c[0], (int32_t)m.namelen);
+		v->flags &= ~CTL_VALF_FAULT;
+		v->kind = CTL_VAL_STRUCT;
+		v->child = c;
+		v->nchild = 1;
+		return;
+	}
 	c[n].name = "msg_name";
 	if (m.got_name)
 		set_sockaddr(d, &c[n++], &name, m.name);
@@ -1171,6 +1386,74 @@ static void set_msghdr(struct ctl_decoder *d, struct ctl_val *v,
 	v->nchild = n;
 }
 
+/* One of several messages, of which there is the header only. */
+static void set_mmsg_header(struct ctl_decoder *d, struct ctl_val *v,
+			    const unsigned char *p)
+{
+	unsigned w = d->abi == CTL_ABI_COMPAT ? 4 : 8;
+	struct ctl_val *c = take_vals(d, 7);
+
+	set_pointer(v, 0);
+	if (!c)
+		return;
+	c[0].name = "msg_name";
+	set_pointer(&c[0], read_num(p, w));
+	c[1].name = "msg_namelen";
+	set_int(&c[1], (int32_t)read_num(p + w, 4));
+	c[2].name = "msg_iov";
+	set_pointer(&c[2], read_num(p + 2 * w, w));
+	c[3].name = "msg_iovlen";
+	set_num(&c[3], CTL_VAL_UINT, read_num(p + 3 * w, w));
+	c[4].name = "msg_control";
+	set_pointer(&c[4], read_num(p + 4 * w, w));
+	c[5].name = "msg_controllen";
+	set_num(&c[5], CTL_VAL_UINT, read_num(p + 5 * w, w));
+	c[6].name = "msg_flags";
+	set_flags(d, &c[6], &ctl_tab_msg, read_num(p + 6 * w, 4));
+	v->kind = CTL_VAL_STRUCT;
+	v->child = c;
+	v->nchild = 7;
+}
+
+static void set_mmsg(struct ctl_decoder *d, struct ctl_val *v,
+		     const struct bytes *first, const struct bytes *all,
+		     uint64_t addr, bool out)
+{
+	unsigned size = d->abi == CTL_ABI_COMPAT ? 32 : 64;
+	unsigned n = all ? all->len / size : 0, i;
+	struct ctl_val *c = take_vals(d, n ? n : 1), *e;
+	uint64_t len = UINT64_MAX;
+
+	set_pointer(v, addr);
+	if (!c)
+		return;
+	v->flags |= (first->flags | (all ? all->flags : 0)) & ~CTL_VALF_CUT;
+	for (i = 0; i < (n ? n : 1); i++) {
+		e = take_vals(d, 2);
+		if (!e)
+			break;
+		e[0].name = "msg_hdr";
+		if (n)
+			len = read_num(all->p + (i + 1) * size - size / 8, 4);
+		if (i)
+			set_mmsg_header(d, &e[0], all->p + i * size);
+		else
+			set_msghdr(d, &e[0], first, 0, len, out);
+		e[1].name = "msg_len";
+		if (n)
+			set_num(&e[1], CTL_VAL_UINT, len);
+		c[i].kind = CTL_VAL_STRUCT;
+		c[i].child = e;
+		c[i].nchild = n ? 2 : 1;
+	}
+	/* Those that were not sent, or not looked at. */
+	if (i < (uint32_t)d->rec->arg[2] && (!out || i < d->rec->ret))
+		v->flags |= CTL_VALF_CUT;
+	v->kind = CTL_VAL_ARRAY;
+	v->child = c;
+	v->nchild = i;
+}
+
 static void set_fdset(struct ctl_decoder *d, struct ctl_val *v,
 		      const struct bytes *b, uint64_t addr)
 {
@@ -1179,7 +1462,7 @@ static void set_fdset(struct ctl_decoder *d, struct ctl_val *v,
 	unsigned i, n = 0;
 
 	set_pointer(v, addr);
-	if (!c)
+	if (!c || (!b->len && (b->flags & CTL_VALF_FAULT)))
 		return;
 	for (i = 0; i < nfds && i / 8 < b->len; i++)
 		if (b->p[i / 8] >> (i % 8) & 1) {
@@ -1222,24 +1505,68 @@ static void set_cpus(struct ctl_decoder *d, struct ctl_val *v,
 
 /* -- arguments that another one decides ----------------------------------- */
 
-static const struct ctl_struct *ioctl_struct(uint64_t cmd)
+/* A request without a name: what it is made of. */
+static void set_request(struct ctl_decoder *d, struct ctl_val *v, uint32_t cmd)
 {
-	switch (cmd) {
-	case 0x5401: /* TCGETS, TCSETS, TCSETSW, TCSETSF */
-	case 0x5402:
-	case 0x5403:
-	case 0x5404:
-		return &ctl_st_termios;
-	case 0x5413: /* TIOCGWINSZ, TIOCSWINSZ */
-	case 0x5414:
-		return &ctl_st_winsize;
-	case 0x540f: /* TIOCGPGRP, TIOCSPGRP, FIONREAD, FIONBIO */
-	case 0x5410:
-	case 0x541b:
-	case 0x5421:
-		return &ctl_st_int;
-	}
+	static const char *const dirs[] = { "_IOC_NONE", "_IOC_WRITE",
+					    "_IOC_READ",
+					    "_IOC_READ|_IOC_WRITE" };
+	unsigned nr = cmd & 0xff, size = cmd >> 16 & 0x3fff;
+
+	set_made_name(d, v, cmd, "_IOC(%s, %#x, %#x, %#x)", dirs[cmd >> 30],
+		      cmd >> 8 & 0xff, nr, size);
+}
+
+/* What the argument points to; NULL when that is all there is to say. */
+static const struct ctl_struct *ioctl_struct(struct ctl_decoder *d,
+					     struct ctl_val *v, unsigned i)
+{
+	const __u64 *arg = d->rec->arg;
+	const char *name = ctl_table_name(&ctl_tab_ioctl, (uint32_t)arg[1]);
+	const struct ctl_ioctl *io = name ? ctl_ioctl_of(name) : NULL;
+
+	if (!io)
+		return NULL;
+	if (io->dir == DIR_IN || (io->dir == DIR_OUT && d->rec->ret >= 0))
+		return io->ref;
+	if (io->dir)
+		set_pointer(v, arg[i]);
+	else
+		set_number(d, v, io->kind, io->ref, arg[i], 4);
 	return NULL;
+}
+
+/* msgsnd(2), msgrcv(2): a type and a text, as long as the next argument or the
+ * result says. */
+static void set_msgbuf(struct ctl_decoder *d, struct ctl_val *v, unsigned i)
+{
+	unsigned w = d->abi == CTL_ABI_COMPAT ? 4 : 8;
+	const __u64 *arg = d->rec->arg;
+	struct bytes b, text;
+	struct ctl_val *c;
+	uint64_t len;
+	bool sent;
+
+	set_pointer(v, arg[i]);
+	/* msgrcv has an argument more. */
+	sent = ctl_call_nargs(ctl_call_of(d->abi, d->rec->nr)) == 4;
+	if (!arg[i] || (!sent && d->rec->ret < 0) ||
+	    !capture(d, i, sent ? CTL_AT_ENTRY : CTL_AT_EXIT, 0, &b) ||
+	    b.len < w || !(c = take_vals(d, 2)))
+		return;
+	c[0].name = "mtype";
+	set_int(&c[0], sign_extend(read_num(b.p, w), w));
+	len = sent ? arg[i + 1] : (uint64_t)d->rec->ret;
+	text = (struct bytes){ b.p + w, b.len - w, b.flags };
+	if (text.len < len)
+		text.flags |= CTL_VALF_CUT;
+	else
+		text.len = len;
+	c[1].name = "mtext";
+	set_bytes(&c[1], CTL_VAL_BYTES, &text, 0);
+	v->kind = CTL_VAL_STRUCT;
+	v->child = c;
+	v->nchild = 2;
 }
 
 static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
@@ -1254,12 +1581,26 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 		set_int(v, 0);
 	switch (sub) {
 	case SP_IOCTL:
-		if ((uint32_t)arg[1] == 0x40049409) { /* FICLONE */
-			set_num(v, CTL_VAL_FD, (int32_t)arg[i]);
-			return;
-		}
-		st = ioctl_struct(arg[1]);
+		st = ioctl_struct(d, v, i);
 		break;
+	case SP_BPF:
+		st = ctl_bpf_struct((uint32_t)arg[0]);
+		break;
+	case SP_MOUNT:
+	case SP_FSCONFIG:
+		set_pointer(v, arg[i]);
+		/* Of fsconfig(2) only some commands have a string. */
+		if (arg[i] && (sub == SP_MOUNT || arg[1] == 1 || arg[1] == 3) &&
+		    capture(d, i, CTL_AT_ENTRY, CTL_CAP_STR, &b))
+			set_string(v, &b, arg[i]);
+		return;
+	case SP_SHMCTL:
+	case SP_MSGCTL:
+		set_pointer(v, arg[i]);
+		return;
+	case SP_MSGBUF:
+		set_msgbuf(d, v, i);
+		return;
 	case SP_FCNTL:
 		switch ((uint32_t)arg[1]) {
 		case F_SETFD:
@@ -1353,11 +1694,15 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 		return;
 	case SP_SETOPT:
 	case SP_GETOPT:
+		set_pointer(v, arg[i]);
 		if (!capture(d, i, sub == SP_SETOPT ? CTL_AT_ENTRY : CTL_AT_EXIT,
 			     0, &b) || !b.len)
 			return;
 		if (arg[1] == SOL_SOCKET && arg[2] == SO_LINGER && b.len == 8)
 			set_struct(d, v, &ctl_st_linger, &b, arg[i], 0);
+		else if (arg[1] == SOL_SOCKET && arg[2] == SO_PEERCRED &&
+			 b.len == ctl_st_ucred.size)
+			set_struct(d, v, &ctl_st_ucred, &b, arg[i], 0);
 		else if (b.len == 4)
 			set_array(d, v, &ctl_st_int, &b, arg[i]);
 		else
@@ -1366,10 +1711,11 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 	}
 	st = st ? ctl_struct_of(st, d->abi) : NULL;
 	if (st && arg[i] &&
-	    (capture(d, i, CTL_AT_EXIT, CTL_CAP_MEM, &b) ||
-	     capture(d, i, CTL_AT_ENTRY, CTL_CAP_MEM, &b)) &&
-	    b.len >= st->size) {
-		b.len = st->size;
+	    (capture(d, i, CTL_AT_EXIT, 0, &b) ||
+	     capture(d, i, CTL_AT_ENTRY, 0, &b)) &&
+	    (b.len >= st->size || sub == SP_BPF)) {
+		if (b.len > st->size)
+			b.len = st->size;
 		b.flags &= CTL_VALF_OUT;
 		set_struct(d, v, st, &b, arg[i], 0);
 		/* Whose lock it is only F_GETLK tells. */
@@ -1411,11 +1757,26 @@ static bool both(struct ctl_decoder *d, const struct ctl_arg *a, unsigned i,
 		has = a->kind == K_STRUCT &&
 		      (st == &ctl_st_int || st == &ctl_st_off ||
 		       st == &ctl_st_timespec || st == &ctl_st_timespec64 ||
-		       st == &ctl_st_timeval);
+		       st == &ctl_st_timeval || st == &ctl_st_user_desc);
 	return has && capture(d, i, CTL_AT_ENTRY, 0, in) &&
 	       capture(d, i, CTL_AT_EXIT, 0, out) && out->len &&
 	       in->len == out->len &&
 	       (a->kind == K_FDSET || memcmp(in->p, out->p, in->len));
+}
+
+/* A structure that the call does not look at, or has not filled in. */
+static bool is_unread(const struct ctl_decoder *d, const struct ctl_arg *a)
+{
+	int64_t ret = d->rec->ret;
+
+	/* EPOLL_CTL_DEL, and all but SECCOMP_SET_MODE_FILTER */
+	if (a->ref == &ctl_st_epoll_event && d->rec->arg[1] == 2)
+		return true;
+	if (a->ref == &ctl_st_fprog && d->rec->arg[0] != 1)
+		return true;
+	/* Time is left of a sleep that was broken off. */
+	return a->dir == (DIR_OUT | DIR_ERR) && ret != -EINTR &&
+	       (ret > -512 || ret < -516);
 }
 
 static void set_arg(struct ctl_decoder *d, struct ctl_val *v,
@@ -1464,7 +1825,7 @@ static void set_arg(struct ctl_decoder *d, struct ctl_val *v,
 		break;
 	case K_STRUCT:
 		st = ctl_struct_of(a->ref, d->abi);
-		if (!st)
+		if (!st || is_unread(d, a))
 			break;
 		if (both(d, a, i, &b, &out)) {
 			set_struct(d, came, st, &out, n, 0);
@@ -1474,6 +1835,10 @@ static void set_arg(struct ctl_decoder *d, struct ctl_val *v,
 			if (a->ref == &ctl_st_clone_args &&
 			    b.len > d->rec->arg[1])
 				b.len = d->rec->arg[1];
+			/* ... or the structure itself: sched_setattr(2). */
+			if (a->ref == &ctl_st_sched_attr && b.len >= 48 &&
+			    read_num(b.p, 4) < b.len)
+				b.len = 48;
 			set_struct(d, v, st, &b, n, 0);
 		}
 		break;
@@ -1499,7 +1864,15 @@ static void set_arg(struct ctl_decoder *d, struct ctl_val *v,
 	case K_MSGHDR:
 		if (capture(d, i, a->dir & DIR_IN ? CTL_AT_ENTRY : CTL_AT_EXIT,
 			    CTL_CAP_MSG, &b))
-			set_msghdr(d, v, &b, n, a->dir & DIR_OUT);
+			set_msghdr(d, v, &b, n, UINT64_MAX, a->dir & DIR_OUT);
+		break;
+	case K_MMSG:
+		if (capture(d, i, a->dir == DIR_IN ? CTL_AT_ENTRY : CTL_AT_EXIT,
+			    CTL_CAP_MSG, &b))
+			set_mmsg(d, v, &b,
+				 capture(d, i, CTL_AT_EXIT, CTL_CAP_RET, &data) ?
+					 &data : NULL,
+				 n, a->dir == DIR_OUT);
 		break;
 	case K_VEC:
 		if (capture(d, i, CTL_AT_ENTRY, CTL_CAP_VEC, &b))
@@ -1517,6 +1890,53 @@ static void set_arg(struct ctl_decoder *d, struct ctl_val *v,
 static bool is_fcntl(const struct ctl_call *call)
 {
 	return call->arg[2].kind == K_SPEC && call->arg[2].sub == SP_FCNTL;
+}
+
+static void set_ioprio(struct ctl_decoder *d, struct ctl_val *v, uint32_t n)
+{
+	const char *name = ctl_table_name(&ctl_tab_ioprio_class, n >> 13);
+
+	if (name)
+		set_made_name(d, v, n, "IOPRIO_PRIO_VALUE(%s, %u)", name,
+			      n & 0x1fff);
+	else
+		set_made_name(d, v, n, "IOPRIO_PRIO_VALUE(%#x, %u)", n >> 13,
+			      n & 0x1fff);
+}
+
+static const char *const dumpable[] = { "SUID_DUMP_DISABLE", "SUID_DUMP_USER",
+					"SUID_DUMP_ROOT" };
+
+/* Results that stand for something. */
+static bool named_ret(struct ctl_decoder *d, struct ctl_val *v,
+		      const struct ctl_call *call, int64_t n)
+{
+	const __u64 *arg = d->rec->arg;
+	const void *timex = NULL;
+	unsigned i;
+
+	for (i = 0; i < 2; i++)
+		if (call->arg[i].ref == &ctl_st_timex)
+			timex = &ctl_tab_timex_state;
+	if (timex) {
+		set_enum(v, timex, n);
+	} else if (call->arg[0].ref == &ctl_tab_ioprio &&
+		   call->arg[2].kind == K_NONE) {
+		set_ioprio(d, v, n);
+	} else if (call->arg[0].ref == &ctl_tab_personality) {
+		set_enum(v, &ctl_tab_personality, n);
+	} else if (call->arg[0].ref == &ctl_tab_membarrier && !arg[0]) {
+		set_flags(d, v, &ctl_tab_membarrier, n);
+	} else if (strcmp(call->name, "sched_getscheduler") == 0) {
+		set_flags(d, v, &ctl_tab_sched, n);
+		if (v->nchild == 1)
+			*v = v->child[0];
+	} else if (call->arg[1].kind == K_SPEC &&
+		   call->arg[1].sub == SP_PRCTL && (uint32_t)arg[0] == 3 &&
+		   n < (int)ARRAY_SIZE(dumpable)) { /* PR_GET_DUMPABLE */
+		set_name(v, n, dumpable[n]);
+	}
+	return v->kind == CTL_VAL_NAME || v->kind == CTL_VAL_FLAGS;
 }
 
 static void set_ret(struct ctl_decoder *d, struct ctl_val *v,
@@ -1537,6 +1957,8 @@ static void set_ret(struct ctl_decoder *d, struct ctl_val *v,
 			set_flags(d, v, &ctl_tab_fdflags, n);
 			return;
 		}
+	if (n >= 0 && !(d->flags & CTL_DECODE_RAW) && named_ret(d, v, call, n))
+		return;
 	switch (call->ret) {
 	case K_FD:
 		set_num(v, CTL_VAL_FD, n);
@@ -1572,14 +1994,27 @@ static unsigned fcntl_args(uint32_t cmd)
 	return 3;
 }
 
+/* A request of ioctl(2) that has no argument. */
+static bool is_bare(uint32_t cmd)
+{
+	const char *name = ctl_table_name(&ctl_tab_ioctl, cmd);
+	const struct ctl_ioctl *io = name ? ctl_ioctl_of(name) : NULL;
+
+	return io && io->kind == K_NONE;
+}
+
 static unsigned used_args(const struct ctl_call *call, const __u64 *arg,
 			  unsigned n)
 {
-	/* A mode is looked at only when a file may be made: open(2). */
-	if (n >= 2 && call->arg[n - 1].kind == K_MODE &&
-	    call->arg[n - 2].ref == &ctl_tab_open &&
-	    !(arg[n - 2] & (0100 | 020000000)))
-		return n - 1;
+	unsigned i;
+
+	/* A mode is looked at only when a file may be made: open(2), mq_open(2);
+	 * O_CREAT, O_TMPFILE. */
+	for (i = 1; i < n; i++)
+		if (call->arg[i].kind == K_MODE &&
+		    call->arg[i - 1].ref == &ctl_tab_open &&
+		    !(arg[i - 1] & (0100 | 020000000)))
+			return i;
 	/* Only devices have numbers: mknod(2). */
 	if (n >= 3 && call->arg[n - 1].kind == K_DEV &&
 	    call->arg[n - 2].ref == &ctl_tab_mknod &&
@@ -1591,10 +2026,8 @@ static unsigned used_args(const struct ctl_call *call, const __u64 *arg,
 		return 4;
 	if (n == 3 && is_fcntl(call))
 		return fcntl_args(arg[1]);
-	/* FIOCLEX, FIONCLEX */
 	if (n == 3 && call->arg[2].kind == K_SPEC &&
-	    call->arg[2].sub == SP_IOCTL && (arg[1] == 0x5450 ||
-					     arg[1] == 0x5451))
+	    call->arg[2].sub == SP_IOCTL && is_bare(arg[1]))
 		return 2;
 	/* MEMBARRIER_CMD_FLAG_CPU */
 	if (n == 3 && call->arg[0].ref == &ctl_tab_membarrier && !(arg[1] & 1))
@@ -1682,9 +2115,6 @@ static void set_capability(struct ctl_val *v, uint64_t n)
 
 static void shape_prctl(struct ctl_decoder *d, struct ctl_decoded *out)
 {
-	static const char *const dumpable[] = { "SUID_DUMP_DISABLE",
-						"SUID_DUMP_USER",
-						"SUID_DUMP_ROOT" };
 	static const char *const ambient[] = {
 		NULL, "PR_CAP_AMBIENT_IS_SET", "PR_CAP_AMBIENT_RAISE",
 		"PR_CAP_AMBIENT_LOWER", "PR_CAP_AMBIENT_CLEAR_ALL",
@@ -1760,6 +2190,28 @@ static void shape_prctl(struct ctl_decoder *d, struct ctl_decoded *out)
 	}
 }
 
+/* Two halves are one number; of a 64-bit program the low one is all of it. */
+static void join_halves(struct ctl_decoder *d, const struct ctl_call *call,
+			struct ctl_decoded *out)
+{
+	const __u64 *arg = d->rec->arg;
+	unsigned i, k, low;
+	uint64_t n;
+
+	for (i = k = 0; i + 1 < ctl_call_nargs(call); i++, k++) {
+		if ((call->arg[i].kind != K_LO && call->arg[i].kind != K_HI) ||
+		    k + 1 >= out->nargs)
+			continue;
+		low = call->arg[i].kind == K_LO ? i : i + 1;
+		n = arg[low];
+		if (d->abi == CTL_ABI_COMPAT)
+			n = (n & UINT32_MAX) | arg[2 * i + 1 - low] << 32;
+		set_int(&out->arg[k], (int64_t)n);
+		drop_arg(out, k + 1);
+		i++;
+	}
+}
+
 /* The thread's number is written where the flags say so. */
 static void shape_clone(struct ctl_decoder *d, struct ctl_decoded *out)
 {
@@ -1767,17 +2219,38 @@ static void shape_clone(struct ctl_decoder *d, struct ctl_decoded *out)
 		set_pointer(&out->arg[2], d->rec->arg[2]);
 }
 
+/* Of the six numbers that were captured, those that this call has. */
+static void shape_socketcall(struct ctl_decoder *d, struct ctl_decoded *out)
+{
+	/* From SYS_SOCKET, which is 1, to SYS_SENDMMSG. */
+	static const uint8_t n[] = { 0, 3, 3, 3, 2, 3, 3, 3, 4, 4, 4,
+				     6, 6, 2, 5, 5, 3, 3, 4, 5, 4 };
+	uint64_t k = d->rec->arg[0];
+
+	if (k > 0 && k < ARRAY_SIZE(n) && out->arg[1].kind == CTL_VAL_ARRAY &&
+	    out->arg[1].nchild > n[k])
+		out->arg[1].nchild = n[k];
+}
+
 static void shape(struct ctl_decoder *d, const struct ctl_call *call,
 		  struct ctl_decoded *out)
 {
 	if (d->flags & CTL_DECODE_RAW)
 		return;
+	join_halves(d, call, out);
 	if (call->arg[1].ref == &ctl_tab_futex)
 		shape_futex(d, out);
 	else if (call->arg[1].kind == K_SPEC && call->arg[1].sub == SP_PRCTL)
 		shape_prctl(d, out);
 	else if (call->arg[0].ref == &ctl_tab_clone)
 		shape_clone(d, out);
+	else if (call->arg[0].ref == &ctl_tab_socketcall)
+		shape_socketcall(d, out);
+	else if (call->arg[0].ref == &ctl_tab_ioprio && out->nargs == 3)
+		set_ioprio(d, &out->arg[2], d->rec->arg[2]);
+	else if (call->arg[1].ref == &ctl_tab_ioctl &&
+		 !ctl_table_name(&ctl_tab_ioctl, (uint32_t)d->rec->arg[1]))
+		set_request(d, &out->arg[1], d->rec->arg[1]);
 	/* Nothing was written when there was nobody: wait4(2), WNOHANG. */
 	else if (call->arg[1].ref == &ctl_st_wstatus && d->rec->ret <= 0)
 		set_pointer(&out->arg[1], d->rec->arg[1]);

@@ -105,6 +105,8 @@ enum {
 #define HEXL(n) A(n, HEXL)
 #define SIZE(n) A(n, SIZE)
 #define OFF(n) A(n, OFF)
+#define LO(n) A(n, LO)
+#define HI(n) A(n, HI)
 #define PTR(n) A(n, PTR)
 #define FD(n) A(n, FD)
 #define DFD(n) A(n, DFD)
@@ -143,6 +145,8 @@ enum {
 #define IOVI(n, k) A(n, IOVEC, .dir = DIR_IN, .len = k)
 #define IOVO(n, k) A(n, IOVEC, .dir = DIR_OUT, .len = k)
 #define IOVP(n, k) A(n, IOVEC, .dir = 0, .len = k)
+#define MMSGI(n, k) A(n, MMSG, .dir = DIR_IN, .len = k)
+#define MMSGO(n, k) A(n, MMSG, .dir = DIR_OUT, .len = k)
 #define MSGI(n) A(n, MSGHDR, .dir = DIR_IN)
 #define MSGO(n) A(n, MSGHDR, .dir = DIR_OUT)
 #define VEC(n) A(n, VEC, .dir = DIR_IN)
@@ -220,6 +224,56 @@ const char *ctl_table_name(const struct ctl_table *t, uint64_t value)
 		if (t->name[i].value == value)
 			return t->name[i].name;
 	return NULL;
+}
+
+/* -- calls whose argument is another one's to decide ----------------------- */
+
+#define VALUE3(n, k, t) { #n, &ctl_tab_##t, K_##k, 0 },
+#define VALUE2(n, k) { #n, NULL, K_##k, 0 },
+#define IN(n, s) { #n, &ctl_st_##s, K_STRUCT, DIR_IN },
+#define OUT(n, s) { #n, &ctl_st_##s, K_STRUCT, DIR_OUT },
+#define VAL(...) PICK3(__VA_ARGS__, VALUE3, VALUE2)(__VA_ARGS__)
+#define PICK3(a1, a2, a3, f, ...) f
+#define BARE(n) { #n, NULL, K_NONE, 0 },
+static const struct ctl_ioctl ioctls[] = {
+#include "ioctl.def"
+};
+
+const struct ctl_ioctl *ctl_ioctl_of(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(ioctls); i++)
+		if (strcmp(ioctls[i].name, name) == 0)
+			return &ioctls[i];
+	return NULL;
+}
+
+const struct ctl_struct *ctl_bpf_struct(uint64_t cmd)
+{
+	/* By enum bpf_cmd. */
+	static const struct ctl_struct *const attr[] = {
+		&ctl_st_bpf_map,      &ctl_st_bpf_elem,
+		&ctl_st_bpf_elem,     &ctl_st_bpf_key,
+		&ctl_st_bpf_next_key, &ctl_st_bpf_prog,
+		&ctl_st_bpf_obj,      &ctl_st_bpf_obj,
+		&ctl_st_bpf_attach,   &ctl_st_bpf_attach,
+		&ctl_st_bpf_test_run, &ctl_st_bpf_next_id,
+		&ctl_st_bpf_next_id,  &ctl_st_bpf_prog_id,
+		&ctl_st_bpf_map_id,   &ctl_st_bpf_info,
+		&ctl_st_bpf_query,    &ctl_st_bpf_raw_tp,
+		&ctl_st_bpf_btf,      &ctl_st_bpf_btf_id,
+		&ctl_st_bpf_task_fd,  &ctl_st_bpf_elem,
+		&ctl_st_bpf_freeze,   &ctl_st_bpf_next_id,
+		&ctl_st_bpf_batch,    &ctl_st_bpf_batch,
+		&ctl_st_bpf_batch,    &ctl_st_bpf_batch,
+		&ctl_st_bpf_link,     &ctl_st_bpf_link_update,
+		&ctl_st_bpf_link_id,  &ctl_st_bpf_next_id,
+		&ctl_st_bpf_stats,    &ctl_st_bpf_iter,
+		&ctl_st_bpf_detach,   &ctl_st_bpf_bind,
+	};
+
+	return cmd < ARRAY_SIZE(attr) ? attr[cmd] : NULL;
 }
 
 CTL_EXPORT const char *ctl_syscall_name(int abi, unsigned nr)

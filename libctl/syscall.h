@@ -36,6 +36,8 @@ enum ctl_kind {
 	K_MODE,
 	K_SIG,
 	K_DEV,
+	K_LO, /* halves of a number of 64 bits */
+	K_HI,
 	K_FLAGS, /* ref: struct ctl_table */
 	K_FLAGSL,
 	K_ENUM, /* the same */
@@ -47,6 +49,7 @@ enum ctl_kind {
 	K_SOCKADDR,
 	K_IOVEC,
 	K_MSGHDR,
+	K_MMSG, /* several of them, argument len many, each with its result */
 	K_VEC, /* argv */
 	K_ENVP,
 	K_FDSET,
@@ -64,6 +67,9 @@ enum ctl_kind {
 	K_RESTORER, /* sa_restorer, there with SA_RESTORER */
 	K_HANDLER,
 	K_BE16,
+	K_MAC,
+	K_KVER, /* a kernel's version */
+	K_BIT,  /* of a number, ref: which */
 };
 
 /* K_BUF with a form of its own */
@@ -87,6 +93,7 @@ enum ctl_spec {
 	SP_MOUNT,
 	SP_REBOOT,
 	SP_FSCONFIG,
+	SP_MSGBUF,
 };
 
 #define DIR_IN 1
@@ -130,6 +137,14 @@ struct ctl_struct {
 	uint16_t size;
 };
 
+/* A request of ioctl(2): what its argument is. */
+struct ctl_ioctl {
+	const char *name;
+	const void *ref; /* struct ctl_struct with dir, else ctl_table */
+	uint8_t kind;
+	uint8_t dir;
+};
+
 struct ctl_arg {
 	const char *name;
 	const void *ref;
@@ -155,6 +170,10 @@ int ctl_capture_compile(int abi, unsigned nr, size_t string, size_t data,
 			size_t stack, struct ctl_capop op[CTL_CAP_OPS]);
 /* The layout that a structure has in abi, or NULL. */
 const struct ctl_struct *ctl_struct_of(const struct ctl_struct *st, int abi);
+/* The request of this name, or NULL. */
+const struct ctl_ioctl *ctl_ioctl_of(const char *name);
+/* What a command of bpf(2) has behind its attr, or NULL. */
+const struct ctl_struct *ctl_bpf_struct(uint64_t cmd);
 /* The name of a value of an enumeration, or NULL. */
 const char *ctl_table_name(const struct ctl_table *t, uint64_t value);
 /* Bytes of a descriptor set, and of a long, that are looked at. */

@@ -15,6 +15,8 @@
 #define VECTOR_BYTES 2048U
 #define CPUMASK_BYTES 128U
 #define SPEC_BYTES 64U /* behind an ioctl's or fcntl's argument */
+#define BPF_BYTES 128U
+#define MOUNT_BYTES 256U
 #define BATCH_BYTES 16384U
 
 struct program {
@@ -96,15 +98,31 @@ static void add_buf_out(struct program *p, const struct ctl_arg *a, unsigned i,
 }
 
 static void add_spec(struct program *p, const struct ctl_arg *a, unsigned i,
-		     unsigned when)
+		     unsigned when, size_t data)
 {
+	size_t some = data < 16 ? 16 : data < SPEC_BYTES ? data : SPEC_BYTES;
 	bool in = when == CTL_AT_ENTRY;
+	struct ctl_capop *o;
 
 	switch (a->sub) {
 	case SP_IOCTL:
 	case SP_FCNTL:
-		if (!in)
-			op_add(p, CTL_CAP_MEM, i, when, SPEC_BYTES);
+		/* What a call that failed had read is of interest, too. */
+		o = in ? NULL : op_add(p, CTL_CAP_MEM, i, when, SPEC_BYTES);
+		if (o)
+			o->flags = CTL_CAPOP_ONERR;
+		break;
+	case SP_BPF: /* the size is the argument behind it */
+		o = op_add(p, CTL_CAP_BUF, i, when, BPF_BYTES);
+		op_len(o, i + 1, 1);
+		break;
+	case SP_MSGBUF: /* a long, and then the message */
+		op_add(p, CTL_CAP_MEM, i, when, 8 + some);
+		break;
+	case SP_MOUNT:
+	case SP_FSCONFIG:
+		if (in)
+			op_add(p, CTL_CAP_STR, i, when, MOUNT_BYTES);
 		break;
 	case SP_FUTEX:
 		if (in)
@@ -115,15 +133,32 @@ static void add_spec(struct program *p, const struct ctl_arg *a, unsigned i,
 		break;
 	case SP_SETOPT: /* of the length that the argument behind it says */
 		if (in)
-			op_len(op_add(p, CTL_CAP_BUF, i, when, SPEC_BYTES),
-			       i + 1, 1);
+			op_len(op_add(p, CTL_CAP_BUF, i, when, some), i + 1,
+			       1);
 		break;
 	case SP_GETOPT:
 		if (!in)
-			op_len(op_add(p, CTL_CAP_BUFP, i, when, SPEC_BYTES),
-			       i + 1, 1);
+			op_len(op_add(p, CTL_CAP_BUFP, i, when, some), i + 1,
+			       1);
 		break;
 	}
+}
+
+/* The first message with all that it points to, of the others the headers. */
+static void add_mmsg(struct program *p, const struct ctl_arg *a, unsigned i,
+		     int abi, unsigned when, size_t data)
+{
+	unsigned size = abi == CTL_ABI_COMPAT ? 32 : 64;
+
+	struct ctl_capop *o;
+
+	if ((when == CTL_AT_ENTRY) == (a->dir == DIR_IN)) {
+		o = op_add(p, CTL_CAP_MSG, i, when, data);
+		if (o) /* the result counts messages */
+			o->flags = CTL_CAPOP_WHOLE;
+	}
+	if (when == CTL_AT_EXIT)
+		op_len(op_add(p, CTL_CAP_RET, i, when, ARRAY_BYTES), 0, size);
 }
 
 static void add_entry(struct program *p, const struct ctl_arg *a, unsigned i,
@@ -164,6 +199,9 @@ static void add_entry(struct program *p, const struct ctl_arg *a, unsigned i,
 		if (a->dir & DIR_IN)
 			op_add(p, CTL_CAP_MSG, i, CTL_AT_ENTRY, data);
 		break;
+	case K_MMSG:
+		add_mmsg(p, a, i, abi, CTL_AT_ENTRY, data);
+		break;
 	case K_VEC:
 		op_len(op_add(p, CTL_CAP_VEC, i, CTL_AT_ENTRY, VECTOR_BYTES), 0,
 		       64);
@@ -172,7 +210,7 @@ static void add_entry(struct program *p, const struct ctl_arg *a, unsigned i,
 		op_add(p, CTL_CAP_MEM, i, CTL_AT_ENTRY, CTL_FDSET_BYTES);
 		break;
 	case K_SPEC:
-		add_spec(p, a, i, CTL_AT_ENTRY);
+		add_spec(p, a, i, CTL_AT_ENTRY, data);
 		break;
 	}
 }
@@ -180,6 +218,8 @@ static void add_entry(struct program *p, const struct ctl_arg *a, unsigned i,
 static void add_exit(struct program *p, const struct ctl_arg *a, unsigned i,
 		     int abi, size_t data)
 {
+	struct ctl_capop *o;
+
 	switch (a->kind) {
 	case K_BUF:
 		if (!(a->dir & DIR_IN))
@@ -204,14 +244,19 @@ static void add_exit(struct program *p, const struct ctl_arg *a, unsigned i,
 			       a->len, 0);
 		break;
 	case K_MSGHDR:
-		if (!(a->dir & DIR_IN))
-			op_add(p, CTL_CAP_MSG, i, CTL_AT_EXIT, data);
+		o = a->dir & DIR_IN ? NULL :
+		    op_add(p, CTL_CAP_MSG, i, CTL_AT_EXIT, data);
+		if (o) /* the name's length, at least */
+			o->flags = CTL_CAPOP_ONERR;
+		break;
+	case K_MMSG:
+		add_mmsg(p, a, i, abi, CTL_AT_EXIT, data);
 		break;
 	case K_FDSET:
 		op_add(p, CTL_CAP_MEM, i, CTL_AT_EXIT, CTL_FDSET_BYTES);
 		break;
 	case K_SPEC:
-		add_spec(p, a, i, CTL_AT_EXIT);
+		add_spec(p, a, i, CTL_AT_EXIT, data);
 		break;
 	}
 }

@@ -150,7 +150,7 @@ void buf_escaped(struct buf *b, const char *s, size_t n, bool utf8)
 			buf_char(b, s[i]);
 		else if (p[i] >= 8 + 1 && p[i] <= 13)
 			buf_char(b, letters[p[i] - 7]);
-		else if (i + 1 < n && p[i + 1] >= '0' && p[i + 1] <= '9')
+		else if (i + 1 < n && p[i + 1] >= '0' && p[i + 1] <= '7')
 			buf_printf(b, "%03o", p[i]);
 		else
 			buf_printf(b, "%o", p[i]);

@@ -120,6 +120,12 @@ static void notes(const struct ctl_decoded *d, struct buf *b)
 			note(b, &open);
 			buf_str(b, "Timeout");
 		}
+	} else if (strcmp(name, "set_thread_area") == 0 && d->nout &&
+		   d->out[0].nchild) {
+		/* -1: any that is free */
+		buf_str(b, " (entry_number=");
+		text_val(b, &d->out[0].child[0], TEXT_STRACE);
+		open = true;
 	} else if (strncmp(name, "rt_sigtimedwait", 15) == 0) {
 		struct ctl_val v = d->ret;
 
@@ -136,8 +142,14 @@ static void notes(const struct ctl_decoded *d, struct buf *b)
 		buf_char(b, ')');
 }
 
-static void value(const struct ctl_val *ret, struct buf *b)
+static void value(const struct ctl_val *ret, bool is_fcntl, struct buf *b)
 {
+	if (ret->kind == CTL_VAL_NAME) {
+		buf_printf(b, "%lld (", (long long)ret->value);
+		text_val(b, ret, TEXT_STRACE);
+		buf_char(b, ')');
+		return;
+	}
 	if (ret->kind != CTL_VAL_FLAGS) {
 		text_val(b, ret, TEXT_STRUCTS | TEXT_STRACE);
 		return;
@@ -145,7 +157,7 @@ static void value(const struct ctl_val *ret, struct buf *b)
 	buf_printf(b, "%#llx", (unsigned long long)ret->value);
 	if (!ret->value && (!ret->nchild || ret->child[0].kind != CTL_VAL_NAME))
 		return;
-	buf_str(b, " (flags ");
+	buf_str(b, is_fcntl ? " (flags " : " (");
 	text_val(b, ret, TEXT_STRACE);
 	buf_char(b, ')');
 }
@@ -172,7 +184,7 @@ static void result(const struct session *s, const struct ctl_rec_syscall *r,
 		if (name)
 			buf_printf(b, " (%s)", strerror(-r->ret));
 	} else {
-		value(&d->ret, b);
+		value(&d->ret, strncmp(name_of(d), "fcntl", 5) == 0, b);
 		if (s->opt->fd_paths && d->ret.kind == CTL_VAL_FD)
 			text_fd(b, r->h.pid, d->ret.value);
 		notes(d, b);
@@ -262,7 +274,10 @@ static void call(const struct session *s, const struct event *e, struct buf *b)
 	size_t from = b->n;
 	char name[32];
 
-	buf_str(b, call_name(r, d, name));
+	if (d->name)
+		buf_str(b, call_name(r, d, name));
+	else
+		buf_printf(b, "syscall_%#x", r->nr);
 	buf_char(b, '(');
 	if (d->nargs == 5 && strcmp(name_of(d), "clone") == 0 &&
 	    d->arg[0].kind == CTL_VAL_FLAGS)

@@ -42,8 +42,12 @@ static void text_list(struct buf *b, const struct ctl_val *v, unsigned flags,
 	for (unsigned i = 0; i < v->nchild; i++) {
 		const struct ctl_val *c = &v->child[i];
 
-		/* It tells that behind the result. */
-		if (strace && is_named(c, "revents"))
+		/* It tells that behind the result; and nobody waits for
+		 * events of no descriptor. */
+		if (strace && (is_named(c, "revents") ||
+			       (is_named(c, "events") && i &&
+				c[-1].kind == CTL_VAL_FD &&
+				(int32_t)c[-1].value < 0)))
 			continue;
 		if (!first && strace && v->flags & CTL_VALF_SET)
 			buf_char(b, ' ');
@@ -136,6 +140,14 @@ static bool text_strace(struct buf *b, const struct ctl_val *v)
 			buf_printf(b, "htonl(%u)", (unsigned)v->value);
 		else
 			return false;
+		return true;
+	case CTL_VAL_BYTES:
+		/* The name of a socket that is no file. */
+		if (!is_named(v, "sun_path") || !v->len)
+			return false;
+		buf_str(b, "@\"");
+		buf_escaped(b, v->str + 1, v->len - 1, false);
+		buf_char(b, '"');
 		return true;
 	case CTL_VAL_STR:
 		if (is_named(v, "sin_addr")) {

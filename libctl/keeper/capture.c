@@ -355,6 +355,8 @@ static void run_op(struct sink *s, struct lwp *l, const struct ctl_capop *op,
 		take_vector(s, l, addr, op->unit, op->limit);
 		return;
 	case CTL_CAP_MSG:
+		if (op->flags & CTL_CAPOP_WHOLE)
+			done = UINT64_MAX;
 		take_msghdr(s, l, addr, done, op->limit);
 		return;
 	}

@@ -461,7 +461,8 @@ static void run_op(struct src_slot *s, __u32 cap, const struct ctl_capop *op,
 		take_vector(s, cap, addr, op->unit, limit);
 		return;
 	case CTL_CAP_MSG:
-		take_msghdr(s, cap, addr, done);
+		take_msghdr(s, cap, addr,
+			    op->flags & CTL_CAPOP_WHOLE ? ~0ULL : done);
 		return;
 	case CTL_CAP_IOVDATA:
 		take_iovdata(s, cap, addr, count, done);
