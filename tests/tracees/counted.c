@@ -6,31 +6,70 @@
  */
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <sched.h>
 #include <stdint.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "tracee.h"
 
-static long tracepoint(void)
+static long id_of(void)
 {
 	static const char *const files[] = {
 		"/sys/kernel/tracing/events/raw_syscalls/sys_enter/id",
 		"/sys/kernel/debug/tracing/events/raw_syscalls/sys_enter/id",
 	};
-	long id;
+	long id = -1;
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; id < 0 && i < 2; i++) {
 		FILE *f = fopen(files[i], "re");
 
-		if (f && fscanf(f, "%ld", &id) == 1) {
-			fclose(f);
-			return id;
-		}
+		if (f && fscanf(f, "%ld", &id) != 1)
+			id = -1;
 		if (f)
 			fclose(f);
 	}
-	exit(77);
+	return id;
+}
+
+/* Not mounted: a child mounts it where nobody else sees it, and tells. */
+static long id_from_elsewhere(void)
+{
+	long id = -1;
+	int told[2];
+	pid_t pid;
+
+	if (pipe2(told, O_CLOEXEC))
+		die("pipe");
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNS) ||
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		    mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL))
+			_exit(1);
+		id = id_of();
+		_exit(write(told[1], &id, sizeof(id)) != sizeof(id));
+	}
+	close(told[1]);
+	if (read(told[0], &id, sizeof(id)) != sizeof(id))
+		id = -1;
+	close(told[0]);
+	waitpid(pid, NULL, 0);
+	return id;
+}
+
+static long tracepoint(void)
+{
+	long id = id_of();
+
+	if (id < 0)
+		id = id_from_elsewhere();
+	if (id < 0)
+		exit(77);
+	return id;
 }
 
 int main(int argc, char **argv)
