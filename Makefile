@@ -5,6 +5,7 @@
 #   make demo       the README's walk-through on a real process
 #   make check      the tests
 #   make install    DESTDIR, prefix, libdir, ... as usual
+#   make V=1        show the commands
 #   make O=DIR SAN=address,undefined CC=clang WERROR=1
 #                   another build, elsewhere
 #
@@ -72,6 +73,11 @@ CMDS := $(patsubst cmd/%.c,%,$(wildcard cmd/*.c))
 TRACEES := $(patsubst tests/tracees/%.c,%,$(wildcard tests/tracees/*.c))
 UNITS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 
+# A line a file, unless V=1.  WORD
+ifneq ($(V),1)
+Q = @printf '  %-4s %s\n' $(1) $(@:$(O)/%=%);
+endif
+
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC))
 KEEPER_OBJ := $(call obj,$(KEEPER_SRC))
@@ -88,37 +94,38 @@ all: $(LIBSO) $(LIBA) $(KEEPER) $(BINS) $(O)/lib/libctl.pc
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY: $(call obj,$(CMDS:%=cmd/%.c))
 .PHONY: all clean demo check install uninstall deps tracees units kmod
 
 $(O)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+	$(call Q,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
 $(LIBSO): $(LIB_OBJ) libctl/libctl.map
 	@mkdir -p $(@D)
-	$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=libctl/libctl.map \
+	$(call Q,LD)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=libctl/libctl.map \
 		$(if $(SAN),,-Wl,-z,defs) $(LDFLAGS_ALL) -o $@ $(LIB_OBJ) $(ELF_LIBS) $(DWARF_LIBS) $(LIBS)
-	ln -sf $(SOFILE) $(O)/lib/$(SONAME)
-	ln -sf $(SONAME) $(O)/lib/libctl.so
+	@ln -sf $(SOFILE) $(O)/lib/$(SONAME)
+	@ln -sf $(SONAME) $(O)/lib/libctl.so
 
 $(LIBA): $(LIB_OBJ)
 	@mkdir -p $(@D)
-	rm -f $@
-	$(AR) rcs $@ $(LIB_OBJ)
+	@rm -f $@
+	$(call Q,AR)$(AR) rcs $@ $(LIB_OBJ)
 
 # The keeper is one self-contained file: it takes what it shares with the
 # library (proc.c, names) from the archive.
 $(O)/libexec/ctltools/ctlkeeper: $(KEEPER_OBJ) $(LIBA)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $(KEEPER_OBJ) $(LIBA) $(KEEPER_LIBS) $(LIBS)
+	$(call Q,LD)$(CC) $(LDFLAGS_ALL) -o $@ $(KEEPER_OBJ) $(LIBA) $(KEEPER_LIBS) $(LIBS)
 
 $(O)/bin/%: $(O)/obj/cmd/%.o $(COMMON_OBJ) $(LIBSO)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $(RPATH) -o $@ $< $(COMMON_OBJ) -L$(O)/lib -lctl $(JSON_LIBS) $(LIBS)
+	$(call Q,LD)$(CC) $(LDFLAGS_ALL) $(RPATH) -o $@ $< $(COMMON_OBJ) -L$(O)/lib -lctl $(JSON_LIBS) $(LIBS)
 
 $(O)/lib/libctl.pc: libctl/libctl.pc.in Makefile
 	@mkdir -p $(@D)
-	sed -e 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|; s|@includedir@|$(includedir)|; s|@version@|$(VERSION)|' $< >$@
+	$(call Q,GEN)sed -e 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|; s|@includedir@|$(includedir)|; s|@version@|$(VERSION)|' $< >$@
 
 -include $(wildcard mk/*.mk)
 

@@ -4,7 +4,7 @@ BENCH_LOAD := $(O)/tests/bench/load
 
 $(BENCH_LOAD): tests/bench/load.c tests/tracees/sdt.h
 	@mkdir -p $(@D)
-	$(CC) $(CSTD) $(WARN) $(CFLAGS) -D_GNU_SOURCE -pthread $(LDFLAGS) -o $@ $<
+	$(call Q,CC)$(CC) $(CSTD) $(WARN) $(CFLAGS) -D_GNU_SOURCE -pthread $(LDFLAGS) -o $@ $<
 
 bench: all $(BENCH_LOAD) tracees
 	tests/bench/run -b $(O) $(BENCH)

@@ -17,12 +17,12 @@ BPF_SYS = $(addprefix -idirafter ,$(wildcard /usr/include/$(shell $(CC) -print-m
 # "gen object" leaves out what only a debugger would read, half of the file.
 $(O)/gen/%.bpf.o: libctl/keeper/bpf/%.bpf.c $(wildcard libctl/keeper/bpf/*.h) kmod/dtrace_ctl.h kmod/operand.h
 	@mkdir -p $(@D)
-	$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_x86 -Wall $(if $(WERROR),-Werror) \
+	$(call Q,BPF)$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_x86 -Wall $(if $(WERROR),-Werror) \
 		-fdebug-prefix-map=$(CURDIR)=. -Ikmod $(BPF_SYS) -c -o $@.full $<
-	$(BPFTOOL) gen object $@ $@.full
+	@$(BPFTOOL) gen object $@ $@.full
 
 $(O)/gen/%.skel.h: $(O)/gen/%.bpf.o
-	$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+	$(call Q,GEN)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 .SECONDARY: $(BPF_SKELS:.skel.h=.bpf.o)
 endif
 

@@ -19,33 +19,33 @@ UNIT_BINS := $(addprefix $(O)/tests/unit/,$(UNITS))
 # Targets are never sanitized: they stand for programs that are not ours.
 $(O)/tests/tracees/%: tests/tracees/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CSTD) $(WARN) $(CFLAGS) -pthread -MMD -MP \
+	$(call Q,CC)$(CC) $(CPPFLAGS_ALL) $(CSTD) $(WARN) $(CFLAGS) -pthread -MMD -MP \
 		-MF $@.d $(LDFLAGS) -o $@ $<
 
 $(O)/tests/objects/%.so: tests/objects/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) -Itests/tracees $(CSTD) $(WARN) $(CFLAGS) -fPIC \
+	$(call Q,CC)$(CC) $(CPPFLAGS_ALL) -Itests/tracees $(CSTD) $(WARN) $(CFLAGS) -fPIC \
 		-shared -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $<
 
 $(CAGE): tests/cage.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CSTD) $(WARN) $(CFLAGS) -MMD -MP -MF $@.d \
+	$(call Q,CC)$(CC) $(CPPFLAGS_ALL) $(CSTD) $(WARN) $(CFLAGS) -MMD -MP -MF $@.d \
 		$(LDFLAGS) -o $@ $<
 
 $(HOLD): $(call obj,tests/hold.c) $(LIBSO)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< -L$(O)/lib -lctl $(LIBS)
+	$(call Q,LD)$(CC) $(LDFLAGS_ALL) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< -L$(O)/lib -lctl $(LIBS)
 
 # They may call what is hidden: hence the archives.
 COMMONA := $(O)/tests/common.a
 $(COMMONA): $(COMMON_OBJ)
 	@mkdir -p $(@D)
-	rm -f $@
-	$(AR) rcs $@ $^
+	@rm -f $@
+	$(call Q,AR)$(AR) rcs $@ $^
 
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(COMMONA) $(LIBA)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(JSON_LIBS) $(ELF_LIBS) $(DWARF_LIBS) $(LIBS)
+	$(call Q,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(JSON_LIBS) $(ELF_LIBS) $(DWARF_LIBS) $(LIBS)
 
 tracees: $(TRACEE_BINS)
 units: $(UNIT_BINS)

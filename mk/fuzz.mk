@@ -16,7 +16,7 @@ comma := ,
 .PHONY: fuzz fuzz-run fuzz-replay
 $(O)/tests/fuzz/%: $(O)/obj/tests/fuzz/%.o $(O)/obj/tests/fuzz/replay.o $(LIBA)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ELF_LIBS) $(DWARF_LIBS) $(LIBS)
+	$(call Q,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ELF_LIBS) $(DWARF_LIBS) $(LIBS)
 
 fuzz-replay: $(FUZZ_REPLAYS)
 test-programs: $(FUZZ_REPLAYS)

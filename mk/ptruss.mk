@@ -4,6 +4,6 @@ PTRUSS_OBJ := $(call obj,cmd/ptruss.c $(wildcard cmd/ptruss/*.c))
 
 $(O)/bin/ptruss: $(PTRUSS_OBJ) $(COMMONA) $(LIBSO)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $(RPATH) -o $@ $(PTRUSS_OBJ) $(COMMONA) -L$(O)/lib -lctl $(JSON_LIBS) $(LIBS)
+	$(call Q,LD)$(CC) $(LDFLAGS_ALL) $(RPATH) -o $@ $(PTRUSS_OBJ) $(COMMONA) -L$(O)/lib -lctl $(JSON_LIBS) $(LIBS)
 
 -include $(PTRUSS_OBJ:.o=.d)

@@ -4,7 +4,7 @@ STRESS := $(O)/tests/stress/ctlstress
 
 $(STRESS): $(call obj,tests/stress/ctlstress.c) $(LIBSO)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -Wl,-rpath,'$$ORIGIN/../../lib' -o $@ $< -L$(O)/lib -lctl $(LIBS)
+	$(call Q,LD)$(CC) $(LDFLAGS_ALL) -Wl,-rpath,'$$ORIGIN/../../lib' -o $@ $< -L$(O)/lib -lctl $(LIBS)
 
 stress: $(STRESS) $(KEEPER)
 .PHONY: stress

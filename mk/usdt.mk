@@ -4,7 +4,7 @@ PUSDT_OBJ := $(call obj,cmd/pusdt.c $(wildcard cmd/pusdt/*.c))
 
 $(O)/bin/pusdt: $(PUSDT_OBJ) $(COMMONA) $(LIBSO)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) $(RPATH) -o $@ $(PUSDT_OBJ) $(COMMONA) \
+	$(call Q,LD)$(CC) $(LDFLAGS_ALL) $(RPATH) -o $@ $(PUSDT_OBJ) $(COMMONA) \
 		-L$(O)/lib -lctl $(JSON_LIBS) $(LIBS)
 
 -include $(PUSDT_OBJ:.o=.d)

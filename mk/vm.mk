@@ -20,7 +20,7 @@ MODULE_BINS := $(patsubst tests/module/%.c,$(O)/tests/module/%,$(wildcard tests/
 
 $(O)/tests/module/%: tests/module/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CSTD) $(WARN) $(CFLAGS) -pthread -MMD -MP \
+	$(call Q,CC)$(CC) $(CPPFLAGS_ALL) $(CSTD) $(WARN) $(CFLAGS) -pthread -MMD -MP \
 		-MF $@.d $(LDFLAGS) -o $@ $<
 -include $(MODULE_BINS:=.d)
 MODULE_I386 := $(O)/tests/module/i386/target
@@ -32,7 +32,7 @@ module-programs: $(MODULE_BINS) $(MODULE_I386)
 # out, and the test says so.
 $(MODULE_I386): tests/module/i386/target.c
 	@mkdir -p $(@D)
-	$(CC) -m32 -nostdlib -static -ffreestanding -fno-pie -O1 \
+	$(call Q,CC)$(CC) -m32 -nostdlib -static -ffreestanding -fno-pie -O1 \
 		-fno-stack-protector $(WARN) -o $@ $< || \
 		echo "no 32-bit target: module/compat will be skipped" >&2
 
