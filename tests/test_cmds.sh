@@ -253,6 +253,14 @@ testSetsComeBack()
 	ok pctl "$pid" PCSFAULT none
 }
 
+# no_control_bytes stdout|stderr
+no_control_bytes()
+{
+	if LC_ALL=C grep -q '[^[:print:][:space:]]' "$tmp/$1"; then
+		fail "control bytes: $(od -c "$tmp/$1" | head -5)"
+	fi
+}
+
 # A process chooses its name: it must not drive the terminal, nor break JSON.
 testHostileNames()
 {
@@ -261,9 +269,9 @@ testHostileNames()
 	spawn "$name" 100
 	wait_until grep -q sleep "/proc/$pid/maps"
 	ok pflags "$pid"
-	if LC_ALL=C grep -q '[^[:print:][:space:]]' "$tmp/stdout"; then
-		fail "control bytes: $(od -c "$tmp/stdout" | head -5)"
-	fi
+	no_control_bytes stdout
+	fails 2 'x1b]0;' pusdt list "$name.not"
+	no_control_bytes stderr
 	needs_command jq || return 0
 	ok pflags -j "$pid"
 	jq -e '.threads[0].name | startswith("a\u001b]0;\u0007")' "$tmp/stdout" \

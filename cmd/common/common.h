@@ -35,7 +35,7 @@
 
 /* --------------------------------------------------------------- errors -- */
 
-/* "prog: text" on stderr. */
+/* "prog: text" on stderr; what could drive a terminal is escaped. */
 void cmd_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /*
  * "prog: cannot VERB OBJECT: reason", the reason being ctl_error(), or if that

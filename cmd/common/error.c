@@ -11,17 +11,24 @@
 
 void cmd_complain(const char *fmt, ...)
 {
+	char *text = NULL;
 	va_list ap;
+	int n;
 
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
 	/* What was printed before belongs before it when both go to one file. */
 	fflush(stdout);
 	flockfile(stderr);
 	fprintf(stderr, "%s: ", program_invocation_short_name);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
+	/* There may be names in it, of processes and files: anybody's. */
+	if (n >= 0)
+		cmd_text_print(stderr, text, n);
 	putc('\n', stderr);
 	funlockfile(stderr);
+	if (n >= 0)
+		free(text);
 }
 
 int cmd_fail(int err, const char *verb, const char *object)
