@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* base.c - error text and log. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,21 @@ int ctl_fail(int err, const char *fmt, ...)
 int ctl_failno(int err)
 {
 	return ctl_fail(err, "%s", strerror(-err));
+}
+
+int ctl_failh(const struct ctl *h, int err)
+{
+	switch (err) {
+	case -ENOENT:
+		return ctl_fail(err, h->tid ? "No such thread" :
+					      "No such process");
+	case -EAGAIN:
+		return ctl_fail(err,
+				"the process executed a set-id or unreadable file: open it again");
+	case -EBUSY:
+		return ctl_fail(err, "not stopped");
+	}
+	return ctl_failno(err);
 }
 
 CTL_EXPORT void ctl_log_set(ctl_log_fn *fn, void *arg)

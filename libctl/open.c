@@ -511,11 +511,10 @@ CTL_EXPORT int ctl_regs_get(struct ctl *h, struct ctl_regs *r)
 	if (err < 0)
 		return err;
 	if (st.flags & PR_INVALID)
-		return ctl_fail(-EAGAIN,
-				"the process executed a set-id or unreadable file: open it again");
+		return ctl_failh(h, -EAGAIN);
 	if (!h->t || !(st.lwp.flags & PR_STOPPED) ||
 	    st.lwp.why == PR_JOBCONTROL)
-		return ctl_fail(-EBUSY, "not stopped");
+		return ctl_failh(h, -EBUSY);
 	*r = st.lwp.reg;
 	return 0;
 }
@@ -523,7 +522,7 @@ CTL_EXPORT int ctl_regs_get(struct ctl *h, struct ctl_regs *r)
 CTL_EXPORT int ctl_fpregs_get(struct ctl *h, struct ctl_fpregs *r)
 {
 	if (!h->t)
-		return ctl_fail(-EBUSY, "not stopped");
+		return ctl_failh(h, -EBUSY);
 	return h->t->fpregs(h, r);
 }
 

@@ -87,6 +87,11 @@ int ctl_fail(int err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* The same with strerror(-err) as the text. */
 int ctl_failno(int err);
+/*
+ * The texts, the same by either backend, for errors that ctl.h has for every
+ * call on a handle: ENOENT, EAGAIN, EBUSY (of a message); else ctl_failno().
+ */
+int ctl_failh(const struct ctl *h, int err);
 void ctl_log(enum ctl_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

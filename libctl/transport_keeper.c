@@ -110,6 +110,11 @@ static int dir_find(char *dir, size_t size)
 
 /* -- requests ------------------------------------------------------------- */
 
+static int bad_reply(void)
+{
+	return ctl_fail(-EPROTO, "the keeper speaks another protocol");
+}
+
 static int lost(void)
 {
 	return ctl_fail(-EPIPE, "the keeper is gone; the process runs on");
@@ -205,10 +210,10 @@ static int get_reply(struct ctl *h, struct keep_rep *rep, void *buf,
 bad:
 	for (i = 0; i < got; i++)
 		close(fds[i]);
-	return ctl_fail(-EPROTO, "the keeper speaks another protocol");
+	return bad_reply();
 }
 
-/* The text for a server's error. */
+/* The text for a server's error; our own have theirs. */
 static int server_error(struct ctl *h, int err)
 {
 	switch (err) {
@@ -217,17 +222,8 @@ static int server_error(struct ctl *h, int err)
 	case -EPROTO:
 	case -EINTR:
 		return err;
-	case -EAGAIN:
-		return ctl_fail(err,
-				"the process executed a set-id or unreadable file: open it again");
-	case -ENOENT:
-		return ctl_fail(err, h->tid ? "No such thread" :
-					      "No such process");
-	case -EBUSY:
-		return ctl_fail(err, "not stopped");
-	default:
-		return ctl_failno(err);
 	}
+	return ctl_failh(h, err);
 }
 
 static int request(struct ctl *h, enum keep_kind kind, int32_t arg,
@@ -779,8 +775,7 @@ static int write_memory(struct ctl *h, const struct ctl_message *m)
 			r = request(h, KEEP_READ, 0, &mem, sizeof(mem), NULL, 0,
 				    &rep, base + at, n, &len);
 			if (r == 0 && len != n)
-				r = ctl_fail(-EPROTO,
-					     "the keeper speaks another protocol");
+				r = bad_reply();
 		} else {
 			r = request(h, KEEP_WRITE, 0, &mem, sizeof(mem),
 				    base + at, n, &rep, NULL, 0, &len);
@@ -844,7 +839,7 @@ static int keeper_write(struct ctl *h, const void *msgs, size_t len,
 		}
 		if (r < 0) {
 			r = r == -EOPNOTSUPP ?
-				    ctl_fail(r, "not provided: see dtrace_ctl(4)") :
+				    ctl_fail(r, "not provided: see ctl(4)") :
 				    ctl_fail(r, "not a control message");
 			break;
 		}
@@ -872,7 +867,7 @@ static int keeper_status(struct ctl *h, struct ctl_status *st)
 	r = request(h, KEEP_STATUS, 0, NULL, 0, NULL, 0, &rep, &s, sizeof(s),
 		    &len);
 	if (r == 0 && len != sizeof(s))
-		return ctl_fail(-EPROTO, "the keeper speaks another protocol");
+		return bad_reply();
 	if (r == 0)
 		*st = s;
 	return r;
@@ -898,8 +893,7 @@ static int keeper_threads(struct ctl *h, struct ctl_lwpstatus *v, unsigned n)
 		got = len / sizeof(*page);
 		if (len % sizeof(*page) ||
 		    (got && page[got - 1].tid <= after)) {
-			r = ctl_fail(-EPROTO,
-				     "the keeper speaks another protocol");
+			r = bad_reply();
 			break;
 		}
 		if (!got) {
@@ -933,7 +927,7 @@ static int keeper_fpregs(struct ctl *h, struct ctl_fpregs *fp)
 	r = request(h, KEEP_FPREGS, 0, NULL, 0, NULL, 0, &rep, &tmp,
 		    sizeof(tmp), &len);
 	if (r == 0 && len != sizeof(tmp))
-		return ctl_fail(-EPROTO, "the keeper speaks another protocol");
+		return bad_reply();
 	if (r == 0)
 		*fp = tmp;
 	return r;

@@ -31,27 +31,20 @@ static int module_available(void)
 			"the kernel module dtrace_ctl is not loaded (modprobe dtrace_ctl)");
 }
 
-/* The text for an errno of the module, as far as it is not strerror's. */
-static int module_fail(int err)
+/* The text for an errno of the module. */
+static int module_fail(const struct ctl *h, int err)
 {
 	switch (err) {
-	case EAGAIN:
-		return ctl_fail(-err,
-				"the process executed a set-id or unreadable file, open it again");
-	case ENOENT:
 	case ESRCH:
-		return ctl_fail(-ENOENT, "No such process");
-	case EBUSY:
-		return ctl_fail(-err, "not stopped");
+		return ctl_failh(h, -ENOENT);
 	case EOPNOTSUPP:
 		return ctl_fail(-err,
 				"not provided by the kernel module (CTL_BACKEND=keeper may)");
 	case ENOSYS:
 		return ctl_fail(-err,
 				"the running kernel lacks what this needs (dmesg has the reason)");
-	default:
-		return ctl_failno(-err);
 	}
+	return ctl_failh(h, -err);
 }
 
 static int open_fail(int err)
@@ -172,14 +165,14 @@ static int module_write(struct ctl *h, const void *msgs, size_t len,
 	n = n < 0 ? -errno : 0;
 	if (done)
 		*done = at;
-	return n < 0 ? module_fail(-n) : 0;
+	return n < 0 ? module_fail(h, -n) : 0;
 }
 
 static int module_status(struct ctl *h, struct ctl_status *st)
 {
 	int r = get_status(h->fd, st);
 
-	return r < 0 ? module_fail(-r) : 0;
+	return r < 0 ? module_fail(h, -r) : 0;
 }
 
 static int module_threads(struct ctl *h, struct ctl_lwpstatus *v, unsigned n)
@@ -191,7 +184,7 @@ static int module_threads(struct ctl *h, struct ctl_lwpstatus *v, unsigned n)
 	};
 
 	if (ioctl(h->fd, CTL_IOC_LWPSTATUS, &vec) < 0)
-		return module_fail(errno);
+		return module_fail(h, errno);
 	return vec.count;
 }
 
@@ -200,7 +193,7 @@ static int module_probes(struct ctl *h, uint32_t after, void *buf, size_t size)
 	struct ctl_probevec v = { (uintptr_t)buf, size, after };
 
 	if (ioctl(h->fd, CTL_IOC_PROBES, &v) < 0)
-		return module_fail(errno);
+		return module_fail(h, errno);
 	if (v.size > size)
 		return ctl_fail(-EPROTO, "the module speaks another protocol");
 	return v.size;
@@ -211,7 +204,7 @@ static int module_fpregs(struct ctl *h, struct ctl_fpregs *r)
 	struct ctl_fpregs tmp;
 
 	if (ioctl(h->fd, CTL_IOC_FPREGS, &tmp) < 0)
-		return module_fail(errno);
+		return module_fail(h, errno);
 	*r = tmp;
 	return 0;
 }
