@@ -607,6 +607,14 @@ static int hello_error(struct ctl *h, int r)
 	return server_error(h, r);
 }
 
+/* Leads this name to a socket that may be another process's keeper's? */
+static bool is_link(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 /*
  * One look at who has the process.  0: connected.  -ECONNREFUSED: nobody.
  * -EPIPE, -ESRCH: a keeper that is leaving or not listening yet: look again.
@@ -618,6 +626,10 @@ static int look(struct ctl *h, const char *socket_path, int flags)
 	int r;
 
 	r = hello(h, socket_path, flags);
+	/* A killed keeper has left the link of a child that it followed, and
+	 * the parent's next keeper knows nothing of the child. */
+	if (r == -ENOENT && is_link(socket_path))
+		r = -ECONNREFUSED;
 	if (r != -ECONNREFUSED)
 		return hello_error(h, r);
 	r = ctl_proc_info(h->pid, 0, &pi);

@@ -80,6 +80,33 @@ testKeeperKilledWhileSomebodyWaits()
 	assert_untouched "$pid"
 }
 
+# The name of a child's socket is a link to its parent's: it outlives the keeper,
+# and the parent's next one does not know the child.
+testChildOfAKilledKeeper()
+{
+	needs_keeper "the module cannot be killed" || return 0
+	# shellcheck disable=SC2016 # for the other shell
+	target /bin/sh -c 'trap "sleep 1000 & echo child \$!" USR1; echo ready
+		while :; do sleep 0.1; done'
+	ok pctl "$pid" PCSET PR_FORK PCSENTRY reboot
+	kill -USR1 "$pid"
+	assert_soon grep -q '^child ' "$out"
+	child=$(sed -n 's/^child //p' "$out")
+	started="$started $child"
+	keeper=$(tracer "$pid")
+	assert_soon eval '[ "$(tracer $child)" = "$keeper" ]'
+	kill -9 "$keeper"
+	assert_untouched "$child"
+	ok pstop "$pid"
+	ok pflags "$child"
+	stdout | grep -q 'not controlled' || fail "$(stdout)"
+	ok pstop "$child/$child"
+	assert_stopped "$child"
+	ok prun "$pid" "$child"
+	assert_untouched "$child"
+	assert_untouched "$pid"
+}
+
 testKeeperTerminatesPolitely()
 {
 	needs_keeper "the module cannot be killed" || return 0
