@@ -404,6 +404,8 @@ struct ctl_record {
 #define CTL_REC_PROBE 8
 #define CTL_REC_LOST 9
 #define CTL_REC_MAX 9
+#define CTL_REC_COUNT 10 /* a probe of this handle is gone; the keeper only:
+			    the module refuses the bit with EINVAL           */
 
 #define CTL_REC_BUSY 0x80000000U  /* in len: not written yet                  */
 #define CTL_REC_LENMASK 0x0fffffffU
@@ -470,6 +472,17 @@ struct ctl_rec_exit {
 struct ctl_rec_lost {
 	struct ctl_rec h;
 	__u64 count; /* records dropped just before this one                 */
+};
+
+/*
+ * COUNT: whether by PCUNPROBE, by exec or by exit.  Who asks for this instead of
+ * PROBE gets exact numbers of hits that cost no record each.
+ */
+struct ctl_rec_count {
+	struct ctl_rec h;
+	__u32 id; /* of the probe                                            */
+	__u32 reserved;
+	__u64 hits;
 };
 
 /* -------------------------------------------------------------- capture --

@@ -165,6 +165,8 @@ static bool record_fits(const struct ctl_rec *r, size_t len)
 		return len >= sizeof(struct ctl_rec_exit);
 	case CTL_REC_LOST:
 		return len >= sizeof(struct ctl_rec_lost);
+	case CTL_REC_COUNT:
+		return len >= sizeof(struct ctl_rec_count);
 	default:
 		return len >= sizeof(struct ctl_rec);
 	}

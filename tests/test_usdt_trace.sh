@@ -485,6 +485,43 @@ testDroppedHitsAreCounted()
 	assertEquals "the rest was shown" 60000 $((shown + ${lost:-0}))
 }
 
+# Counted by the server, asked now and then: never less than before, and all of
+# them in the end, though the process is gone by then.
+testNumbersOfAMoment()
+{
+	PROBED_WAIT=1 target probed 1 2000 200
+	pusdt count -j -I 0.1 "$pid" test:hit >"$tmp/stdout" 2>"$tmp/stderr" &
+	counter=$!
+	wait_until is_enabled "$pid"
+	kill -USR1 "$pid"
+	wait $counter
+	assertEquals "pusdt count: $(stderr)" 0 $?
+	assertTrue 'there were moments' "[ $(wc -l <"$tmp/stdout") -gt 2 ]"
+	assertEquals 'never less' true \
+		"$(jq -s '[.[].total] | . == sort' "$tmp/stdout")"
+	assertEquals 'all of them' 2000 "$(counts test:hit)"
+}
+
+# A probe that goes before its process: its last number comes, too.
+testNumbersUntilInterrupted()
+{
+	PROBED_WAIT=1 target probed 1 1000000 1000
+	pusdt count -j "$pid" test:hit >"$tmp/stdout" 2>"$tmp/stderr" &
+	counter=$!
+	wait_until is_enabled "$pid"
+	kill -USR1 "$pid"
+	hits() { [ "$(pusdt status -j "$pid" | jq -s 'map(.hits) | max')" -gt 20 ]; }
+	wait_until hits || fail "no hits: $(pusdt status -j "$pid")"
+	pstop "$pid"
+	before=$(pusdt status -j "$pid" | jq -s 'map(.hits) | max')
+	kill -INT $counter
+	wait $counter
+	assertEquals 'of the moment when it was stopped' "$before" \
+		"$(counts test:hit)"
+	kill -KILL "$pid"
+	reap "$pid"
+}
+
 testHistogram()
 {
 	PROBED_WAIT=1 target probed 1 64 0

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * pusdt count - how often, by what, and how the values are spread.
+ *
+ * Where only the numbers of hits are asked for, the server counts: it is asked
+ * now and then, and tells the last number of a probe in a record when that
+ * goes away.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +18,7 @@ enum by { BY_PROBE, BY_TID, BY_ARG, BY_STACK };
 struct row {
 	char *key;
 	uint64_t count;
+	uint64_t over; /* where the server counts: by probes that are gone */
 };
 
 struct options {
@@ -246,6 +251,61 @@ static struct row *row_of(struct pusdt_session *s, struct options *opt,
 	return row;
 }
 
+static struct row *row_of_probe(struct pusdt_session *s, struct options *opt,
+				uint32_t id)
+{
+	const struct pusdt_watched *w = pusdt_find(s, id);
+	char key[1024];
+
+	if (!w)
+		return NULL;
+	snprintf(key, sizeof(key), "%s:%s", w->provider, w->name);
+	return find_row(opt, key);
+}
+
+/* A probe is gone: that is what it came to. */
+static void count_last(struct pusdt_session *s, struct options *opt,
+		       const struct ctl_rec_count *r)
+{
+	struct row *row = r->hits ? row_of_probe(s, opt, r->id) : NULL;
+
+	if (row)
+		row->over += r->hits;
+}
+
+/* Those that are gone; the total, too. */
+static void count_over(struct options *opt)
+{
+	opt->total = 0;
+	for (size_t i = 0; i < opt->nrows; i++) {
+		opt->rows[i].count = opt->rows[i].over;
+		opt->total += opt->rows[i].over;
+	}
+}
+
+/* And the others, so far. */
+static void ask_server(struct pusdt_session *s, struct options *opt)
+{
+	struct ctl_probe_info *v;
+	int n = ctl_probe_list(s->h, &v);
+	struct row *row;
+
+	if (n < 0)
+		return; /* it is just going: count_last() has it next */
+	count_over(opt);
+	for (const struct ctl_probe_info *p = v; n > 0;
+	     n--, p = ctl_probe_info_next(p)) {
+		row = p->hits && p->flags & CTL_PROBE_HANDLE ?
+			      row_of_probe(s, opt, p->id) : NULL;
+		if (row) {
+			row->count += p->hits;
+			opt->total += p->hits;
+		}
+	}
+	free(v);
+}
+
+
 static bool count_record(struct pusdt_session *s, const struct ctl_rec *rec,
 			 void *arg)
 {
@@ -256,6 +316,8 @@ static bool count_record(struct pusdt_session *s, const struct ctl_rec *rec,
 	char key[1024], value[512] = "";
 	struct row *row;
 
+	if (rec->type == CTL_REC_COUNT)
+		count_last(s, opt, (const void *)rec);
 	if (rec->type != CTL_REC_PROBE)
 		return true;
 	w = pusdt_find(s, r->id);
@@ -403,6 +465,18 @@ static int64_t earlier(int64_t a, int64_t b)
 	return !a || (b && b < a) ? b : a;
 }
 
+/* Every probe goes: the last numbers come.  false: they cannot be read. */
+static bool count_all(struct pusdt_session *s, struct options *opt)
+{
+	bool read;
+
+	for (size_t i = 0; i < s->n; i++)
+		ctl_probe_disable(s->h, s->v[i].id);
+	read = pusdt_read(s, count_record, opt, cmd_now_ms()) != PUSDT_ERROR;
+	count_over(opt);
+	return read;
+}
+
 static int count(struct pusdt_session *s, struct options *opt)
 {
 	int64_t end = opt->duration ? cmd_now_ms() + opt->duration : 0;
@@ -414,9 +488,13 @@ static int count(struct pusdt_session *s, struct options *opt)
 		why = pusdt_read(s, count_record, opt, earlier(next, end));
 		if (why != PUSDT_TIME || (end && cmd_now_ms() >= end))
 			break;
+		if (s->numbers)
+			ask_server(s, opt);
 		print_table(opt, false);
 		next += opt->interval;
 	} while (!ferror(stdout));
+	if (s->numbers && !count_all(s, opt))
+		why = PUSDT_ERROR;
 	print_table(opt, true);
 	if (opt->hist >= 0 && opt->json) {
 		json_spread(opt);
@@ -446,6 +524,7 @@ int pusdt_count(int argc, char **argv)
 	if (pusdt_open(&s, opt.pid) < 0)
 		return CMD_NONE;
 	pusdt_catch_signals();
+	s.numbers = opt.by == BY_PROBE && opt.hist < 0 && !opt.follow;
 	r = o.stack ? pusdt_start_stacks(&s, true) : 0;
 	if (r == 0)
 		r = pusdt_start_ring(&s, opt.drop);

@@ -63,6 +63,7 @@ struct pusdt_session {
 	struct ctl_probe_options options;
 	uint32_t loader; /* the probe that tells of it, 0: none */
 	bool patient; /* nothing to enable yet is no failure */
+	bool numbers; /* no hits, but how many there were (CTL_REC_COUNT) */
 	struct ctl_unwinder *unwinder; /* NULL: no stacks */
 	const struct ctl_stack *stack; /* of the record at hand, or NULL */
 };
@@ -88,6 +89,7 @@ bool pusdt_any_left(struct ctl *h); /* of what no handle owns */
 #define PUSDT_LATER "pusdt"
 /* What is enabled already and belongs to no handle. */
 int pusdt_take_enabled(struct pusdt_session *s);
+/* s->numbers is taken back where the server does not count. */
 int pusdt_start_ring(struct pusdt_session *s, bool drop);
 /* Before that: hits may have stacks.  Complains when they must. */
 int pusdt_start_stacks(struct pusdt_session *s, bool must);

@@ -386,7 +386,7 @@ int pusdt_start_stacks(struct pusdt_session *s, bool must)
 int pusdt_start_ring(struct pusdt_session *s, bool drop)
 {
 	struct ctl_record what = {
-		.events = 1U << CTL_REC_PROBE,
+		.events = 1U << (s->numbers ? CTL_REC_COUNT : CTL_REC_PROBE),
 	};
 	int r;
 
@@ -396,6 +396,11 @@ int pusdt_start_ring(struct pusdt_session *s, bool drop)
 	r = ctl_ring_open(s->h, 0, drop ? CTL_RING_DROP : 0);
 	if (r == 0)
 		r = ctl_ring_record(s->h, &what);
+	if (r == -EINVAL && s->numbers) {
+		s->numbers = false;
+		what.events = 1U << CTL_REC_PROBE;
+		r = ctl_ring_record(s->h, &what);
+	}
 	return r < 0 ? cmd_fail(r, "record", "hits") : 0;
 }
 

@@ -239,7 +239,7 @@ static int set_record(struct client *c, const struct ctl_message *m)
 
 	memcpy(&r, m->operand, sizeof(r));
 	if (!c->ring.user || r.reserved ||
-	    (r.events & ~((2U << CTL_REC_MAX) - 2)))
+	    (r.events & ~((2U << CTL_REC_MAX) - 2) & ~(1U << CTL_REC_COUNT)))
 		return -EINVAL;
 	c->record = r;
 	cover_add(c, c->proc);

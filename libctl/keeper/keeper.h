@@ -416,6 +416,9 @@ unsigned record_probe(struct lwp *l, struct client *owner,
 unsigned record_uprobe(struct proc *p, struct client *owner,
 		       const struct ctl_rec_probe *r);
 
+/* c's probe in process pid is gone, after so many hits. */
+void record_count(pid_t pid, struct client *c, uint32_t id, uint64_t hits);
+
 /* -- capture.c ----------------------------------------------------------- */
 int capture_upload(struct client *c, const unsigned char *p, size_t len);
 void capture_free(struct client *c);

@@ -119,7 +119,8 @@ struct range {
 };
 
 struct probes {
-	struct proc *proc;
+	struct proc *proc; /* NULL: its memory is gone */
+	pid_t pid;
 	struct list list;
 	struct range *text; /* what could be returned to, as of the last look */
 	unsigned ntext;
@@ -154,6 +155,7 @@ static struct probes *table_new(struct proc *p)
 	if (!t)
 		return NULL;
 	t->proc = p;
+	t->pid = p->pid;
 	list_init(&t->list);
 	for (unsigned i = 0; i < BUCKETS; i++)
 		list_init(&t->bps[i]);
@@ -558,6 +560,8 @@ static void probe_free(struct probe *q)
 
 	list_for_each_safe(part, tmp, &q->parts, link)
 		part_free(q->home->proc, q, part);
+	if (q->owner && q->nsites)
+		record_count(q->home->pid, q->owner, q->id, q->hits);
 	list_del(&q->link);
 	free(q);
 }

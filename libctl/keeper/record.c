@@ -624,6 +624,19 @@ unsigned record_uprobe(struct proc *p, struct client *owner,
 	return lost;
 }
 
+void record_count(pid_t pid, struct client *c, uint32_t id, uint64_t hits)
+{
+	struct ctl_rec_count r = {
+		.h = { .len = sizeof(r), .type = CTL_REC_COUNT, .pid = pid,
+		       .tid = pid, .time = now_ns() },
+		.id = id,
+		.hits = hits,
+	};
+
+	if (c->record.events >> CTL_REC_COUNT & 1 && !c->dead)
+		ring_put(c, NULL, &r, sizeof(r));
+}
+
 void record_death(struct lwp *l, int status, bool last)
 {
 	struct ctl_rec_exit r = { .status = status, .process = last };
