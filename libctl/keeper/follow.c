@@ -151,6 +151,12 @@ void follow_rest(void)
 		bind_to(-1);
 }
 
+void follow_never(void)
+{
+	follow_rest();
+	mode = NEVER;
+}
+
 /* A thread has stopped and is about to be handled. */
 void follow_stop(struct lwp *l)
 {

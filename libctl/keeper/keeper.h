@@ -280,6 +280,12 @@ uint64_t now_ns(void); /* CLOCK_MONOTONIC */
 /* Have trace_timers() and client_timers() called at this time. */
 void keeper_timer(uint64_t when);
 
+/*
+ * From now on somebody fills a ring who does not wait for us (P6): be there in
+ * time, however busy the machine is.
+ */
+void keeper_hurry(void);
+
 /* In an epoll event's data: the pointer is a client's, its source is ready. */
 #define IO_SOURCE 1UL
 
@@ -352,6 +358,8 @@ void proc_find_zombies(struct proc *p);
 void follow_stop(struct lwp *l);
 /* Run anywhere: nothing is being traced, or a process is about to be made. */
 void follow_rest(void);
+/* From now on it is more urgent to be anywhere at once. */
+void follow_never(void);
 
 /* -- repair.c ------------------------------------------------------------ */
 /* Before PTRACE_INTERRUPT: since when does it sleep? */

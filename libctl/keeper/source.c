@@ -531,8 +531,10 @@ int source_open(struct client *c)
 	source_select(c);
 	if (!err)
 		err = source_bpf__attach(src->skel);
-	if (!err)
+	if (!err) {
+		keeper_hurry();
 		return 0;
+	}
 	c->source = NULL;
 fail:
 	klog("bpf: not used: %s", strerror(-err));

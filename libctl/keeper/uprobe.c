@@ -276,6 +276,7 @@ static int load(void)
 	err = guard_start();
 	if (err)
 		return err;
+	keeper_hurry();
 	uprobe_select();
 	return 0;
 }
