@@ -44,6 +44,7 @@ struct source {
 	struct source_bpf *skel;
 	struct ring_buffer *ring;
 	struct src_program *programs; /* the map, SRC_PROGRAMS of them */
+	uint64_t *traced;	      /* the map, a bit a process number */
 	struct client *client;
 	uint64_t lost;  /* of skel's count, told to the client */
 	uint64_t next;  /* the next look, 0: asleep until woken */
@@ -389,8 +390,8 @@ void source_rename(struct client *c, pid_t from, pid_t to)
 
 static void trace(struct client *c, pid_t pid, bool on)
 {
-	__u64 *word = &c->source->skel->bss->traced[pid / 64];
-	__u64 bit = 1ULL << (pid % 64);
+	uint64_t *word = &c->source->traced[pid / 64];
+	uint64_t bit = 1ULL << (pid % 64);
 
 	*word = on ? *word | bit : *word & ~bit;
 }
@@ -452,6 +453,8 @@ static void source_free(struct source *src)
 		ring_buffer__free(src->ring);
 	if (src->programs)
 		munmap(src->programs, SRC_PROGRAMS * sizeof(*src->programs));
+	if (src->traced)
+		munmap(src->traced, SRC_PIDS / 8);
 	source_bpf__destroy(src->skel);
 	free(src);
 }
@@ -472,16 +475,21 @@ void source_close(struct client *c)
 	source_free(src);
 }
 
-static int map_programs(struct source *src)
+/* A map's values; NULL: errno. */
+static void *map_values(const struct bpf_map *map, size_t size)
 {
-	void *p = mmap(NULL, SRC_PROGRAMS * sizeof(*src->programs),
-		       PROT_READ | PROT_WRITE, MAP_SHARED,
-		       bpf_map__fd(src->skel->maps.programs), 0);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       bpf_map__fd(map), 0);
 
-	if (p == MAP_FAILED)
-		return -errno;
-	src->programs = p;
-	return 0;
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static int map_maps(struct source *src)
+{
+	src->programs = map_values(src->skel->maps.programs,
+				   SRC_PROGRAMS * sizeof(*src->programs));
+	src->traced = map_values(src->skel->maps.traced, SRC_PIDS / 8);
+	return src->programs && src->traced ? 0 : -errno;
 }
 
 int source_open(struct client *c)
@@ -507,7 +515,7 @@ int source_open(struct client *c)
 	}
 	err = source_bpf__load(src->skel);
 	if (!err)
-		err = map_programs(src);
+		err = map_maps(src);
 	if (err)
 		goto fail;
 	src->ring = ring_buffer__new(bpf_map__fd(src->skel->maps.ring),

@@ -36,6 +36,15 @@ struct regs {
 	__u64 orig_ax, ip, cs, flags, sp, ss;
 };
 
+/* A bit for each process number. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SRC_PIDS / 64);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} traced SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
@@ -66,7 +75,6 @@ struct {
 } ring SEC(".maps");
 
 /* Set by the keeper. */
-__u64 traced[SRC_PIDS / 64]; /* a bit for each process number */
 struct ctl_sysset calls;
 __u64 wake_mark = 1; /* bytes in the ring at which the keeper is woken */
 __u32 want_entry, want_exit;
@@ -80,9 +88,10 @@ __u32 full; /* the ring was half full; cleared by the keeper */
 
 static bool is_traced(__u64 id)
 {
-	__u32 tgid = id >> 32;
+	__u32 tgid = id >> 32, i = tgid / 64;
+	const __u64 *word = bpf_map_lookup_elem(&traced, &i);
 
-	return traced[tgid / 64 & (SRC_PIDS / 64 - 1)] >> (tgid % 64) & 1;
+	return word && *word >> (tgid % 64) & 1;
 }
 
 static bool selected(int abi, __u32 nr)
