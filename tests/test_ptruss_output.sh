@@ -270,8 +270,7 @@ testJsonIsWhatThePageSays()
 	ptruss --drop -j -o "$tmp/late" "$TRACEES/odd" calls 300000 &
 	tracer=$!
 	exec 7<"$tmp/late"
-	wait_until gone_or_waits "$tracer"
-	sleep 2
+	wait_until all_made "$tracer" || fail "it made its calls"
 	cat <&7 >"$tmp/o"
 	exec 7<&-
 	wait "$tracer"
@@ -305,9 +304,10 @@ testJsonIsWhatThePageSays()
 		done <"$tmp/page")"
 }
 
-gone_or_waits()
+# all_made PID: the command of the ptruss PID has ended
+all_made()
 {
-	gone "$1" || waits_to_write "$1"
+	gone "$1" || grep -qs "^[0-9]* (odd) Z $1 " /proc/[0-9]*/stat
 }
 
 # Whatever the bytes are: one line, valid JSON and UTF-8, and the bytes again.
