@@ -237,8 +237,9 @@ def event: (.signal | number) and (.code | number) and (.pc | number);
 		(if .event == "call" then (.caller | number) and
 			(.args | length == 3 and all(.[]; number))
 		else .event == "return" and (.ret | number) end)),
-	functions: ((.name | string) and (.count | number))
-}[.type] == true and (.type == "count" or .type == "functions" or has_head) | not'
+	functions: ((.name | string) and (.count | number)),
+	signals: ((.name | string) and (.count | number))
+}[.type] == true and ((.type | IN("count", "functions", "signals")) or has_head) | not'
 
 testJsonIsWhatThePageSays()
 {
@@ -258,6 +259,7 @@ testJsonIsWhatThePageSays()
 		ptruss -j --histogram -o /dev/stdout "$TRACEES/odd" calls 9
 		ptruss -j -k -t none -u a.out:leaf -o /dev/stdout "$TRACEES/funcs" sum 1
 		ptruss -j -c -t none -u a.out:leaf -o /dev/stdout "$TRACEES/funcs" sum 1
+		ptruss -j -c -o /dev/stdout sh -c 'kill -USR1 $$' 2>/dev/null
 		"$TRACEES/odd" int80 >/dev/null 2>&1 &&
 			ptruss -j -t getpid -o /dev/stdout "$TRACEES/odd" int80
 		ptruss -j -o /dev/stdout "$TRACEES/odd" wait
@@ -282,7 +284,7 @@ testJsonIsWhatThePageSays()
 		$(jq -s 'map(select(.type == "lost") | .count) | add // 0' "$tmp/o") -
 		299999))
 	assertEquals "types" \
-		"count exec exit fault fork function functions lost signal syscall " \
+		"count exec exit fault fork function functions lost signal signals syscall " \
 		"$(jq -r .type "$tmp/records" | sort -u | tr '\n' ' ')"
 	assertEquals "not as it should be" "" \
 		"$(jq -c "select($valid)" "$tmp/records" | head -n 3)"
