@@ -293,6 +293,41 @@ static void two_bytes(struct cursor *c, struct insn *i)
 	}
 }
 
+/* The register is rax, or one that the opcode names. */
+static void no_modrm(struct cursor *c, struct insn *i, uint8_t b)
+{
+	unsigned named = (b & 7) | (c->rex & REX_B ? 8 : 0);
+
+	i->size = word_size(c);
+	switch (b) {
+	case 0x98:
+		i->op = OP_WIDEN;
+		break;
+	case 0x99:
+		i->op = OP_SIGN;
+		break;
+	case 0xa8:
+	case 0xa9:
+		i->op = OP_TEST;
+		i->size = b & 1 ? i->size : 1;
+		i->dst = reg_operand(c, 0, i->size);
+		immediate(c, i, i->size);
+		break;
+	case 0xb0 ... 0xb7:
+		i->op = OP_MOV;
+		i->size = 1;
+		i->dst = reg_operand(c, named, 1);
+		immediate(c, i, 1);
+		break;
+	case 0xb8 ... 0xbf:
+		i->op = OP_MOV;
+		i->dst = (struct operand){ .at = REG, .reg = named };
+		i->src.at = IMM;
+		i->imm = number(c, i->size);
+		break;
+	}
+}
+
 static void one_byte(struct cursor *c, struct insn *i, uint8_t b)
 {
 	unsigned word = word_size(c);
@@ -368,34 +403,11 @@ static void one_byte(struct cursor *c, struct insn *i, uint8_t b)
 		i->seg = 0;
 		break;
 	case 0x98:
-		i->op = OP_WIDEN;
-		i->size = word;
-		break;
 	case 0x99:
-		i->op = OP_SIGN;
-		i->size = word;
-		break;
 	case 0xa8:
 	case 0xa9:
-		i->op = OP_TEST;
-		i->size = b & 1 ? word : 1;
-		i->dst = reg_operand(c, 0, i->size);
-		immediate(c, i, i->size);
-		break;
-	case 0xb0 ... 0xb7:
-		i->op = OP_MOV;
-		i->size = 1;
-		i->dst = reg_operand(c, (b & 7) | (c->rex & REX_B ? 8 : 0), 1);
-		immediate(c, i, 1);
-		break;
-	case 0xb8 ... 0xbf:
-		i->op = OP_MOV;
-		i->size = word;
-		i->dst = (struct operand){ .at = REG,
-					   .reg = (b & 7) |
-						  (c->rex & REX_B ? 8 : 0) };
-		i->src.at = IMM;
-		i->imm = number(c, word);
+	case 0xb0 ... 0xbf:
+		no_modrm(c, i, b);
 		break;
 	case 0xc2:
 	case 0xc3:
