@@ -256,11 +256,47 @@ static int set_record(struct client *c, const struct ctl_message *m)
 	return 0;
 }
 
+/* PCCSIG, PCCFAULT */
+static int clear_current(struct client *c, long code)
+{
+	struct lwp *l = stopped_lwp(c);
+
+	if (!l)
+		return -EBUSY;
+	if (code == PCCSIG || l->why == PR_FAULTED)
+		l->cursig = 0;
+	if (code == PCCFAULT)
+		l->curflt = 0;
+	lwp_guard(l);
+	return 0;
+}
+
+static int hold_signals(struct client *c, uint64_t set)
+{
+	struct lwp *l = stopped_lwp(c);
+
+	if (!l)
+		return -EBUSY;
+	return ptrace(PTRACE_SETSIGMASK, l->tid, (void *)8, &set) < 0 ? -errno :
+								       0;
+}
+
+/* PCSET, PCUNSET */
+static int change_modes(struct proc *p, bool set, uint64_t modes)
+{
+	if (modes & ~PR_MODES)
+		return -EINVAL;
+	if (set)
+		p->modes |= modes;
+	else
+		p->modes &= ~modes;
+	return 0;
+}
+
 /* 1: has to wait.  0: done.  -errno */
 static int do_message(struct client *c, const struct ctl_message *m)
 {
 	struct proc *p = c->proc;
-	struct lwp *l;
 	uint64_t v;
 	int64_t ms;
 	int err;
@@ -300,15 +336,7 @@ static int do_message(struct client *c, const struct ctl_message *m)
 				proc_run(p, v);
 	case PCCSIG:
 	case PCCFAULT:
-		l = stopped_lwp(c);
-		if (!l)
-			return -EBUSY;
-		if (m->code == PCCSIG || l->why == PR_FAULTED)
-			l->cursig = 0;
-		if (m->code == PCCFAULT)
-			l->curflt = 0;
-		lwp_guard(l);
-		return 0;
+		return clear_current(c, m->code);
 	case PCSSIG:
 		return set_signal(c, m);
 	case PCKILL:
@@ -316,12 +344,7 @@ static int do_message(struct client *c, const struct ctl_message *m)
 	case PCUNKILL:
 		return unkill(c, operand64(m));
 	case PCSHOLD:
-		v = operand64(m);
-		l = stopped_lwp(c);
-		if (!l)
-			return -EBUSY;
-		return ptrace(PTRACE_SETSIGMASK, l->tid, (void *)8, &v) < 0 ?
-			       -errno : 0;
+		return hold_signals(c, operand64(m));
 	case PCSTRACE:
 		p->sigtrace = operand64(m) & ~CTL_SIGBIT(SIGKILL);
 		return 0;
@@ -338,14 +361,7 @@ static int do_message(struct client *c, const struct ctl_message *m)
 		return 0;
 	case PCSET:
 	case PCUNSET:
-		v = operand64(m);
-		if (v & ~PR_MODES)
-			return -EINVAL;
-		if (m->code == PCSET)
-			p->modes |= v;
-		else
-			p->modes &= ~v;
-		return 0;
+		return change_modes(p, m->code == PCSET, operand64(m));
 	case PCSREG:
 	case PCSFPREG:
 	case PCSVADDR:
