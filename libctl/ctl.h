@@ -52,7 +52,11 @@ const char *ctl_error(void);
 
 enum ctl_log_level { CTL_LOG_ERROR, CTL_LOG_WARN, CTL_LOG_INFO, CTL_LOG_DEBUG };
 typedef void ctl_log_fn(void *arg, enum ctl_log_level level, const char *msg);
-/* Where messages go; NULL (the start value): nowhere.  Since: 0.1 */
+/*
+ * Where messages go, of all threads; NULL (the start value): nowhere.  msg is
+ * one line, without a newline, and valid during the call only; names in it are
+ * anybody's bytes.  Since: 0.1
+ */
 void ctl_log_set(ctl_log_fn *fn, void *arg);
 
 /* -- targets: the operand grammar of every command (target.c) ------------- */
@@ -123,11 +127,18 @@ int ctl_spawn_detached(struct ctl **h, char *const argv[]);
 int ctl_spawn_tied(struct ctl **h, char *const argv[],
 		   const struct ctl_sysset *calls);
 
+/*
+ * What a handle is of; tid 0: the whole process.  The backend is "module",
+ * "keeper" or, of a process that nothing controls, "none".  Never fail.
+ * Since: 0.1
+ */
 pid_t ctl_pid(const struct ctl *h);
-pid_t ctl_tid(const struct ctl *h); /* 0: a handle of the process           */
-const char *ctl_backend(const struct ctl *h); /* "module", "keeper", "none"  */
-/* A line on both backends, which would be used and why, and one on where it
- * has system calls from ("events: bpf").  Since: 0.1 */
+pid_t ctl_tid(const struct ctl *h);
+const char *ctl_backend(const struct ctl *h);
+/*
+ * Into buf, of size bytes: a line on both backends, which would be used and why,
+ * and one on where it has system calls from ("events: bpf").  0.  Since: 0.1
+ */
 int ctl_backend_describe(char *buf, size_t size);
 
 /* -- control -------------------------------------------------------------- */
@@ -139,29 +150,43 @@ int ctl_backend_describe(char *buf, size_t size);
  */
 int ctl_write(struct ctl *h, const void *msgs, size_t len, size_t *done);
 
-/* PCSTOP; timeout in ms, 0: none.  -ETIME: still not stopped, the directive
- * stays.  Since: 0.1 */
+/*
+ * PCSTOP; PCDSTOP, which does not wait; PCWSTOP or PCTWSTOP.  Time-outs are in
+ * ms, 0: none.  -ETIME: still not stopped; the directive stays.  Since: 0.1
+ */
 int ctl_stop(struct ctl *h, int timeout_ms);
-int ctl_dstop(struct ctl *h);                /* PCDSTOP */
-int ctl_wstop(struct ctl *h, int timeout_ms); /* PCWSTOP, PCTWSTOP; -ETIME  */
+int ctl_dstop(struct ctl *h);
+int ctl_wstop(struct ctl *h, int timeout_ms);
 /* PCRUN, flags PR[CSIG..].  -EBUSY: not stopped.  Since: 0.1 */
 int ctl_run(struct ctl *h, uint64_t flags);
-int ctl_mode_set(struct ctl *h, uint64_t modes);   /* PCSET, PR_FORK .. */
-int ctl_mode_unset(struct ctl *h, uint64_t modes); /* PCUNSET */
-int ctl_kill(struct ctl *h, int sig);              /* PCKILL */
-int ctl_trace_signals(struct ctl *h, uint64_t set); /* PCSTRACE */
-int ctl_trace_faults(struct ctl *h, uint64_t set);  /* PCSFAULT */
+/*
+ * PCSET and PCUNSET, of modes PR_FORK ..; PCKILL; PCSTRACE, PCSFAULT, PCSENTRY
+ * and PCSEXIT, whose sets take the place of what was set.  -EINVAL: no such mode
+ * or signal.  Since: 0.1
+ */
+int ctl_mode_set(struct ctl *h, uint64_t modes);
+int ctl_mode_unset(struct ctl *h, uint64_t modes);
+int ctl_kill(struct ctl *h, int sig);
+int ctl_trace_signals(struct ctl *h, uint64_t set);
+int ctl_trace_faults(struct ctl *h, uint64_t set);
 int ctl_trace_sysentry(struct ctl *h, const struct ctl_sysset *set);
 int ctl_trace_sysexit(struct ctl *h, const struct ctl_sysset *set);
 
 /*
- * Since: 0.1.  ctl_status() of a CTL_OPEN_RDONLY handle on a process that
- * nothing controls is filled from /proc, as far as that can be read.
+ * Of a CTL_OPEN_RDONLY handle on a process that nothing controls it is filled
+ * from /proc, as far as that can be read.  Since: 0.1
  */
 int ctl_status(struct ctl *h, struct ctl_status *st);
-/* Every thread; *v is malloc'ed, the caller frees it.  Returns the number. */
+/*
+ * Every thread, in order of tid; *v is malloc'ed, the caller frees it.  Returns
+ * the number.  Since: 0.1
+ */
 int ctl_threads(struct ctl *h, struct ctl_lwpstatus **v);
-int ctl_regs_get(struct ctl *h, struct ctl_regs *r); /* -EBUSY: not stopped */
+/*
+ * The registers of the handle's thread, or of the process's representative
+ * thread.  -EBUSY: not stopped.  Since: 0.1
+ */
+int ctl_regs_get(struct ctl *h, struct ctl_regs *r);
 int ctl_regs_set(struct ctl *h, const struct ctl_regs *r);
 int ctl_fpregs_get(struct ctl *h, struct ctl_fpregs *r);
 int ctl_fpregs_set(struct ctl *h, const struct ctl_fpregs *r);
@@ -210,7 +235,10 @@ void ctl_ring_release(struct ctl *h);
  * whether it holds as much already (then do not wait).  Since: 0.1
  */
 bool ctl_ring_wake(struct ctl *h, size_t bytes);
-/* Records dropped so far; add epoch to a record's time for ns since 1970. */
+/*
+ * Records dropped so far, with CTL_RING_DROP; and what, added to a record's
+ * time, makes it ns since 1970.  Since: 0.1
+ */
 uint64_t ctl_ring_lost(const struct ctl *h);
 uint64_t ctl_ring_epoch(const struct ctl *h);
 /*
