@@ -2,6 +2,9 @@
 /*
  * load CASE N - make N events and print the nanoseconds that each took, to
  * standard error: what a tracer adds shows as the difference to a run without.
+ *
+ * load stalls N - N threads for three seconds, "ready" when they are there; how
+ * long the longest pause was of one that never sleeps, in ns: the main thread.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -49,12 +52,49 @@ static __attribute__((noinline)) void guarded(long i)
 			 "-8@%0", "nor"(i));
 }
 
+/* The same without a probe. */
+static __attribute__((noinline)) void bare(long i)
+{
+	__asm__ volatile("" : : "nor"(i));
+}
+
 static void *passes(void *arg)
 {
 	(void)arg;
 	for (long i = 0; i < count; i++)
 		pass(i);
 	return NULL;
+}
+
+static void *sleeps(void *arg)
+{
+	pause();
+	return arg;
+}
+
+#define STALLS_NS 3000000000ULL
+
+static int stalls(void)
+{
+	uint64_t end, last, t, longest = 0;
+	pthread_attr_t small;
+	pthread_t thread;
+
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 65536);
+	for (long i = 1; i < count; i++)
+		if (pthread_create(&thread, &small, sleeps, NULL))
+			return 1;
+	puts("ready");
+	fflush(stdout);
+	last = now();
+	for (end = last + STALLS_NS; last < end; last = t) {
+		t = now();
+		if (t - last > longest)
+			longest = t - last;
+	}
+	fprintf(stderr, "load: %llu ns\n", (unsigned long long)longest);
+	_exit(0);
 }
 
 int main(int argc, char **argv)
@@ -69,6 +109,8 @@ int main(int argc, char **argv)
 	fd = open("/dev/null", O_WRONLY);
 	if (count <= 0 || fd < 0)
 		goto usage;
+	if (!strcmp(name, "stalls"))
+		return stalls();
 	t0 = now();
 	if (!strcmp(name, "getppid")) {
 		ppids(NULL);
@@ -87,6 +129,9 @@ int main(int argc, char **argv)
 			return 1;
 		ppids(NULL);
 		pthread_join(t, NULL);
+	} else if (!strcmp(name, "bare")) {
+		for (i = 0; i < count; i++)
+			bare(i);
 	} else if (!strcmp(name, "usdt")) {
 		passes(NULL);
 	} else if (!strcmp(name, "semaphore")) {
@@ -107,6 +152,6 @@ int main(int argc, char **argv)
 	fprintf(stderr, "load: %.1f ns\n", (double)(now() - t0) / events);
 	return 0;
 usage:
-	fprintf(stderr, "usage: load getppid|write|open|threads|usdt|semaphore|usdt8 N\n");
+	fprintf(stderr, "usage: load getppid|write|open|threads|bare|usdt|semaphore|usdt8|stalls N\n");
 	return 64;
 }
