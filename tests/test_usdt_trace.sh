@@ -514,7 +514,7 @@ testNumbersUntilInterrupted()
 	wait_until hits || fail "no hits: $(pusdt status -j "$pid")"
 	pstop "$pid"
 	before=$(pusdt status -j "$pid" | jq -s 'map(.hits) | max')
-	kill -INT $counter
+	kill -TERM $counter
 	wait $counter
 	assertEquals 'of the moment when it was stopped' "$before" \
 		"$(counts test:hit)"
