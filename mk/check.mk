@@ -10,6 +10,7 @@
 
 CAGE := $(O)/tests/cage
 HOLD := $(O)/tests/hold
+THROWER := $(O)/tests/thrower
 TRACEE_BINS := $(addprefix $(O)/tests/tracees/,$(TRACEES))
 OBJECT_BINS := $(patsubst tests/%.c,$(O)/tests/%.so,$(wildcard tests/objects/*.c))
 UNIT_BINS := $(addprefix $(O)/tests/unit/,$(UNITS))
@@ -36,6 +37,12 @@ $(HOLD): $(call obj,tests/hold.c) $(LIBSO)
 	@mkdir -p $(@D)
 	$(call Q,LD)$(CC) $(LDFLAGS_ALL) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< -L$(O)/lib -lctl $(LIBS)
 
+# C++ is not needed for anything else: without a compiler its test is skipped.
+$(THROWER): tests/thrower.cc
+	@mkdir -p $(@D)
+	$(CXX) -Wall -Wextra -O1 -g -pthread -o $@ $< || \
+		echo "no C++ program: its test will be skipped" >&2
+
 # They may call what is hidden: hence the archives.
 COMMONA := $(O)/tests/common.a
 $(COMMONA): $(COMMON_OBJ)
@@ -49,7 +56,7 @@ $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(COMMONA) $(LIBA)
 
 tracees: $(TRACEE_BINS)
 units: $(UNIT_BINS)
-test-programs: all stress $(CAGE) $(HOLD) $(TRACEE_BINS) $(OBJECT_BINS) \
+test-programs: all stress $(CAGE) $(HOLD) $(THROWER) $(TRACEE_BINS) $(OBJECT_BINS) \
 	$(UNIT_BINS)
 
 # In a make of its own: packages that come now change what pkg-config says.

@@ -47,7 +47,7 @@ testAgreesWithReadelfOnEveryFile()
 		unpack
 		dirs=$CTL_DEBS
 	elif [ "${CTL_HEAVY:-}" ]; then
-		dirs='/usr/bin /usr/sbin /usr/lib'
+		dirs='/usr/bin /usr/sbin /usr/lib /usr/libexec'
 	else
 		skip "CTL_DEBS or CTL_HEAVY is not set"
 		return 0
@@ -82,103 +82,146 @@ testHitsEqualBpftraces()
 			usdt:$TRACEES/probed:test:imm { @imm = count(); }"
 		grep -o '@[a-z]*: [0-9]*' "$tmp/stdout" | sort |
 			sed 's/@//; s/: / /' >"$tmp/theirs"
-		PROBED_WAIT=1 target probed $threads 300 0
-		pusdt count -j "$pid" test:hit test:imm >"$tmp/stdout" \
-			2>"$tmp/stderr" &
-		counter=$!
-		wait_until sh -c "[ \$(pusdt status -j $pid | wc -l) -ge 3 ]"
-		kill -USR1 "$pid"
-		reap "$pid"
-		wait $counter
-		tail -n 1 "$tmp/stdout" | jq -r '.counts | to_entries[] |
-			"\(.key) \(.value)"' | sed 's/test://' | sort >"$tmp/ours"
-		assertEquals "$threads threads: $(stderr)" "$(cat "$tmp/theirs")" \
-			"$(cat "$tmp/ours")"
-		assertEquals "hit $((threads * 300))" "$(head -n 1 "$tmp/ours")"
+		each_source hits_equal_bpftraces
 	done
 }
 
-# exceptions FILE: a program that throws as many as its second argument says,
-# in as many threads as its first
-exceptions()
+hits_equal_bpftraces()
 {
-	cat >"$1.cc" <<'END'
-#include <cstdio>
-#include <cstdlib>
-#include <csignal>
-#include <thread>
-#include <vector>
-int main(int argc, char **argv)
-{
-	sigset_t set;
-	int sig;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	puts("ready");
-	fflush(stdout);
-	sigwait(&set, &sig);
-	std::vector<std::thread> all;
-	for (int t = 0; t < atoi(argv[1]); t++)
-		all.emplace_back([&] {
-			for (int i = 0; i < atoi(argv[2]); i++)
-				try { throw i; } catch (int) { }
-		});
-	for (auto &t : all)
-		t.join();
-	return argc < 3;
+	PROBED_WAIT=1 target probed "$threads" 300 0
+	count_hits test:hit test:imm
+	kill -USR1 "$pid"
+	reap "$pid"
+	counting_ended
+	tail -n 1 "$tmp/stdout" | jq -r '.counts | to_entries[] |
+		"\(.key) \(.value)"' | sed 's/test://' | sort >"$tmp/ours"
+	assertEquals "$source, $threads threads" "$(cat "$tmp/theirs")" \
+		"$(cat "$tmp/ours")"
+	assertEquals "hit $((threads * 300))" "$(head -n 1 "$tmp/ours")"
 }
-END
-	c++ -O1 -pthread -o "$1" "$1.cc" 2>/dev/null
+
+# each_source FUNCTION: by uprobes and by breakpoints, where there are both
+each_source()
+{
+	for source in $(event_sources); do
+		use_source "$source"
+		"$1"
+	done
+	use_source default
+}
+
+# count_hits SPEC...: begin to count; the process is told to go on by the caller
+count_hits()
+{
+	# shellcheck disable=SC2086 # -f or nothing
+	pusdt count -j ${follow:-} "$pid" "$@" >"$tmp/stdout" 2>"$tmp/stderr" \
+		9>&- &
+	counter=$!
+	wait_until sh -c "[ \$(pusdt status -j $pid 2>/dev/null | wc -l) -gt $# ]" ||
+		fail "$source: $(stderr)"
+}
+
+# counting_ended: as the process has; nothing was lost
+counting_ended()
+{
+	wait "$counter"
+	assertEquals "$source: status, $(stderr)" 0 $?
+	assertEquals "$source: nothing is lost" "" "$(stderr)"
+	echo "$source: $(tail -n 1 "$tmp/stdout" | jq -c .counts)"
+}
+
+# counted SPEC...: how many there were of each
+counted()
+{
+	for spec; do
+		tail -n 1 "$tmp/stdout" | jq --arg s "$spec" '.counts[$s] // 0'
+	done | paste -s -d ' ' -
 }
 
 testExceptionsInEightThreads()
 {
-	if ! exceptions "$tmp/thrower"; then
-		skip "no C++ compiler here"
+	if [ ! -x "$CTL_BUILD/tests/thrower" ]; then
+		skip "there was no C++ compiler"
 		return 0
 	fi
-	target "$tmp/thrower" 8 250
-	pusdt count -j "$pid" libstdcxx:throw libstdcxx:catch >"$tmp/stdout" \
-		2>"$tmp/stderr" &
-	counter=$!
-	wait_until sh -c "[ \$(pusdt status -j $pid | wc -l) -ge 3 ]"
+	each_source exceptions_in_eight_threads
+}
+
+exceptions_in_eight_threads()
+{
+	target "$CTL_BUILD/tests/thrower" 8 250
+	count_hits libstdcxx:throw libstdcxx:catch
 	kill -USR1 "$pid"
 	reap "$pid"
 	assertEquals 0 "$status"
-	wait $counter
-	assertEquals "$(stderr)" "2000 2000" "$(tail -n 1 "$tmp/stdout" |
-		jq -r '.counts | "\(.["libstdcxx:throw"]) \(.["libstdcxx:catch"])"')"
+	counting_ended
+	assertEquals "$source" "2000 2000" \
+		"$(counted libstdcxx:throw libstdcxx:catch)"
 }
 
 # Its own statistics are the independent count.
 testPythonsCollections()
 {
+	each_source pythons_collections
+}
+
+pythons_collections()
+{
 	target /usr/bin/python3 -c '
-import gc, signal, sys
+import gc, os, signal, threading
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 print("ready", flush=True)
 signal.sigwait([signal.SIGUSR1])
-begun = sum(s["collections"] for s in gc.get_stats())
-for i in range(200): gc.collect(i % 3)
-print("collected", sum(s["collections"] for s in gc.get_stats()) - begun,
-      flush=True)
-sys.stdout.flush()
-import os
+def collected(): return sum(s["collections"] for s in gc.get_stats())
+gc.disable()
+begun = collected()
+def work():
+    for i in range(50): gc.collect(i % 3)
+all = [threading.Thread(target=work) for i in range(8)]
+for t in all: t.start()
+for t in all: t.join()
+print("collected", collected() - begun, flush=True)
 os._exit(0)'
-	pusdt count -j "$pid" python:gc__start python:gc__done >"$tmp/stdout" \
-		2>"$tmp/stderr" &
-	counter=$!
-	wait_until sh -c "[ \$(pusdt status -j $pid | wc -l) -ge 3 ]" ||
-		fail "$(stderr)"
+	count_hits python:gc__start python:gc__done
 	kill -USR1 "$pid"
 	reap "$pid"
-	wait $counter
 	n=$(sed -n 's/^collected //p' "$out")
 	assertTrue "some" "[ ${n:-0} -ge 200 ]"
-	assertEquals "$(stderr)" "$n $n" "$(tail -n 1 "$tmp/stdout" |
-		jq -r '.counts | "\(.["python:gc__start"]) \(.["python:gc__done"])"')"
+	counting_ended
+	assertEquals "$source" "$n $n" \
+		"$(counted python:gc__start python:gc__done)"
+}
+
+testRubysCollections()
+{
+	needs_command ruby || return 0
+	each_source rubys_collections
+}
+
+rubys_collections()
+{
+	target "$(command -v ruby)" -e '
+GC.disable
+all = 8.times.map { Thread.new { Thread.stop; 25.times { GC.start } } }
+Thread.pass until all.all?(&:stop?)
+ready, go = IO.pipe
+trap("USR1") { go.write_nonblock("x") }
+puts "ready"
+$stdout.flush
+ready.read(1)
+begun = GC.count
+all.each(&:wakeup)
+all.each(&:join)
+puts "collected #{GC.count - begun}"
+$stdout.flush
+exit!(0)'
+	count_hits ruby:gc__mark__begin ruby:gc__sweep__begin
+	kill -USR1 "$pid"
+	reap "$pid"
+	n=$(sed -n 's/^collected //p' "$out")
+	assertTrue "some: $n" "[ ${n:-0} -ge 100 ]"
+	counting_ended
+	assertEquals "$source" "$n" "$(counted ruby:gc__mark__begin)"
 }
 
 # Threads that a program of eight threads starts, not the machine's own, which are
@@ -220,7 +263,13 @@ END
 		return 0
 	}
 	mkfifo "$tmp/go"
+	each_source java_threads
+}
+
+java_threads()
+{
 	out=$tmp/out.java
+	: >"$out"
 	java -XX:-UsePerfData -cp "$tmp" Threads 50 <"$tmp/go" >"$out" 2>&1 &
 	pid=$!
 	started="$started $pid"
@@ -229,9 +278,9 @@ END
 	if ! pusdt list "$pid" hotspot:thread__start >/dev/null 2>&1; then
 		exec 9>&-
 		skip "this JVM has no probes"
-		return 0
+		return 1
 	fi
-	pusdt count -j -i 'arg4 == 0' "$pid" hotspot:thread__start \
+	pusdt count -j --if 'arg4 == 0' "$pid" hotspot:thread__start \
 		>"$tmp/stdout" 2>"$tmp/stderr" 9>&- &
 	counter=$!
 	wait_until sh -c "[ \$(pusdt status -j $pid | wc -l) -ge 2 ]"
@@ -239,10 +288,10 @@ END
 	exec 9>&-
 	reap "$pid"
 	assertEquals "$(cat "$out")" 0 "$status"
-	wait $counter
+	counting_ended
 	# The last of them is the one that shuts the machine down.
-	n=$(tail -n 1 "$tmp/stdout" | jq '.counts["hotspot:thread__start"]')
-	assertTrue "408 and its own last one: $n, $(stderr)" \
+	n=$(counted hotspot:thread__start)
+	assertTrue "$source: 408 and its own last one: $n, $(stderr)" \
 		"[ $n = 408 ] || [ $n = 409 ]"
 }
 
@@ -258,15 +307,18 @@ testPostgresUnderPgbench()
 	user_dir
 	run as_user "$bin/initdb" -D "$tmp/user/db" -A trust -U bench -N
 	assertEquals "$(stderr)" 0 "$status" || return
+	echo 'SELECT 1;' >"$tmp/user/script"
+	follow=-f
+	each_source postgres_under_pgbench
+	follow=
+}
+
+postgres_under_pgbench()
+{
 	user_spawn "$bin/postgres" -D "$tmp/user/db" -k "$tmp/user" -F \
 		-c listen_addresses= -c autovacuum=off
 	wait_until grep -q 'ready to accept' "$err" || fail "$(cat "$err")"
-	pusdt count -f -j "$pid" postgresql:query__start postgresql:query__done \
-		>"$tmp/stdout" 2>"$tmp/stderr" &
-	counter=$!
-	wait_until sh -c "[ \$(pusdt status -j $pid | wc -l) -ge 3 ]" ||
-		fail "$(stderr)"
-	echo 'SELECT 1;' >"$tmp/user/script"
+	count_hits postgresql:query__start postgresql:query__done
 	as_user pgbench -h "$tmp/user" -U bench -n -f "$tmp/user/script" -c 8 \
 		-j 2 -t 50 postgres >"$tmp/bench" 2>&1
 	n=$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' \
@@ -275,9 +327,9 @@ testPostgresUnderPgbench()
 	kill -INT "$pid"
 	reap "$pid"
 	assertEquals "the server ends well" 0 "$status"
-	wait $counter
-	assertEquals "$(stderr)" "$n $n" "$(tail -n 1 "$tmp/stdout" | jq -r \
-		'.counts | "\(.["postgresql:query__start"]) \(.["postgresql:query__done"])"')"
+	counting_ended
+	assertEquals "$source" "$n $n" \
+		"$(counted postgresql:query__start postgresql:query__done)"
 }
 
 . shunit2

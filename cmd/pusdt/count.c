@@ -39,12 +39,12 @@ struct options {
 };
 
 static const struct argp_option option_table[] = {
-	{ "interval", 'I', "SEC", 0, "Print a table every SEC seconds", 0 },
+	{ "interval", 'i', "SEC", 0, "Print a table every SEC seconds", 0 },
 	{ "time", 't', "SEC", 0, "Stop after SEC seconds", 0 },
 	{ "by", 'b', "argN|tid|stack", 0, "Count by this as well", 0 },
 	{ "hist", 'H', "argN", 0,
 	  "At the end, how the argument's values are spread", 0 },
-	{ "if", 'i', "EXPR", 0,
+	{ "if", 'I', "EXPR", 0,
 	  "Only hits for which this holds: arg0 > 100 && tid == 4243", 0 },
 	{ "follow", 'f', NULL, 0, "Children too", 0 },
 	{ "wait", 'w', NULL, 0,
@@ -79,7 +79,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &opt->json;
 		return 0;
-	case 'I':
+	case 'i':
 		opt->interval = cmd_seconds(state, arg);
 		return 0;
 	case 't':
@@ -100,7 +100,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--hist %s: not argN", arg);
 		opt->hist = n;
 		return 0;
-	case 'i':
+	case 'I':
 		if (pusdt_pred_parse(arg, &opt->pred, &why) < 0)
 			argp_error(state, "--if %s: %s", arg, why);
 		return 0;

@@ -34,7 +34,7 @@ static void parse_operand(struct options *opt, char *arg)
 static const struct argp_option enable_options[] = {
 	{ "stop", 's', NULL, 0, "The thread stops at the probe", 0 },
 	{ "once", '1', NULL, 0, "The first hit disables the probe", 0 },
-	{ "if", 'i', "EXPR", 0,
+	{ "if", 'I', "EXPR", 0,
 	  "Only hits for which this holds: arg0 > 100 && tid == 4243", 0 },
 	{ "follow", 'f', NULL, 0, "Children too", 0 },
 	{ "stack", 'k', "BYTES", OPTION_ARG_OPTIONAL,
@@ -64,7 +64,7 @@ static error_t parse_enable(int key, char *arg, struct argp_state *state)
 	case 'k':
 		opt->stack = cmd_stack_bytes(state, arg);
 		return 0;
-	case 'i':
+	case 'I':
 		if (pusdt_pred_parse(arg, &opt->pred, &why) < 0)
 			argp_error(state, "--if %s: %s", arg, why);
 		return 0;

@@ -32,7 +32,7 @@ struct options {
 
 static const struct argp_option option_table[] = {
 	{ "number", 'n', "N", 0, "Stop after N hits", 0 },
-	{ "if", 'i', "EXPR", 0,
+	{ "if", 'I', "EXPR", 0,
 	  "Only hits for which this holds: arg0 > 100 && tid == 4243", 0 },
 	{ "follow", 'f', NULL, 0, "Children too", 0 },
 	{ "wait", 'w', NULL, 0,
@@ -63,7 +63,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		    !opt->most)
 			argp_error(state, "not a number of hits: %s", arg);
 		return 0;
-	case 'i':
+	case 'I':
 		if (pusdt_pred_parse(arg, &opt->pred, &why) < 0)
 			argp_error(state, "--if %s: %s", arg, why);
 		return 0;
