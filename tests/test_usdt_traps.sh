@@ -1,9 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What other tools stumble over.  Elsewhere are: the size before "@" and every
-# form of operand (unit/usdt_arg), prelinked and 32-bit files, stripped ones and
-# notes in debug files, a breakpoint that is there already, threads that are in a
-# probe when the tracer is killed (test_usdt_list, _trace, _death).
+# form of operand (unit/usdt_arg); prelinked and 32-bit files, labels that are in
+# no table of symbols, stripped files and notes in debug files (test_usdt_list); a
+# breakpoint that is there already, stalled readers and exact losses
+# (test_usdt_trace); the death of a tracer while probes are enabled
+# (test_usdt_death); names of arguments in a C library with debug information of
+# its own (testLibc of test_usdt_list, with CTL_LIBC).
 # shellcheck disable=SC2154 # set by lib.sh
 . "${CTL_SRC:-.}/tests/lib.sh"
 
@@ -31,6 +34,13 @@ testLongNops()
 	traced test:wide test:ten
 	assertEquals '["wide",0]
 ["ten"]' "$(hits "$tmp/hits")"
+	# And in a process that runs.
+	target probed 1 0
+	run timeout 60 pusdt trace -j -n 6 "$pid" test:ten test:wide
+	assertEquals "$(stderr)" 0 "$status"
+	assertEquals "ten
+wide" "$(jq -r .name "$tmp/stdout" | sort -u)"
+	assert_runs "$pid"
 }
 
 # Such a call writes below the stack pointer, where a leaf function keeps what it
@@ -137,6 +147,51 @@ testReplacedProgramIsTraced()
 	fails 2 'no such probe' pusdt trace "$pid" 'old:*'
 }
 
+# container COMMAND...: in a mount namespace of its own, where $tmp/inner is not
+# what it is here, and a pid namespace where it is number 1
+container()
+{
+	mkdir -p "$tmp/inner"
+	# shellcheck disable=SC2016 # for the inner shell
+	spawn unshare -m -p -f --kill-child sh -c '
+		mount --make-rprivate / 2>/dev/null
+		mount -t tmpfs tmpfs "$0" && cp "$1" "$0/probed" &&
+		mkdir "$0/bin" && shift && exec "$0/probed" "$@"' \
+		"$tmp/inner" "$@"
+	wait_until grep -q '^ready$' "$out" || return
+	outside=$pid
+	for inside in $(cat "/proc/$pid/task/$pid/children"); do :; done
+}
+
+# Its program and what is mapped later cannot be found by name from here.
+testContainer()
+{
+	needs_root "namespaces" || return 0
+	needs_command unshare || return 0
+	if ! container "$TRACEES/probed" 4 0 500; then
+		skip "no namespaces here: $(cat "$err")"
+		return 0
+	fi
+	assertFalse "it is not here" "[ -e $tmp/inner/probed ]"
+	ok pusdt list -lj "$inside" test:hit
+	assertEquals "function, line" 'pass probed.c' "$(jq -r '
+		.sites[0] | "\(.function) \(.file | sub(".*/"; ""))"' \
+		"$tmp/stdout")"
+	for source in $(event_sources); do
+		use_source "$source"
+		run timeout 60 pusdt trace -j -n 8 "$inside" test:hit
+		assertEquals "$source: $(stderr)" 0 "$status"
+		assertEquals "$source" 8 "$(wc -l <"$tmp/stdout")"
+		assertEquals "$source: its number is ours" "$inside" \
+			"$(jq -r .pid "$tmp/stdout" | sort -u)"
+	done
+	use_source default
+	assert_untouched "$inside"
+	assert_runs "$inside"
+	kill "$inside"
+	reap "$outside"
+}
+
 # clang writes no .debug_aranges, and DWARF 5 with indexed addresses.
 testClangsDebugInformation()
 {
@@ -205,6 +260,66 @@ testSemaphoreOfTwo()
 	[ "$CTL_BACKEND" = module ] || assert_soon semaphore_is 1
 	ok pusdt disable "$pid"
 	assert_soon semaphore_is 0
+}
+
+# tracefs: where uprobes are made by hand; sets tracefs
+tracefs()
+{
+	needs_root "uprobes by hand" || return 1
+	for tracefs in /sys/kernel/tracing "$tmp/tracing"; do
+		[ -e "$tracefs/uprobe_events" ] && return
+	done
+	mkdir -p "$tracefs"
+	if mount -t tracefs tracefs "$tracefs" 2>/dev/null; then
+		mounted=$tracefs
+		[ -e "$tracefs/uprobe_events" ] && return
+	fi
+	skip "this kernel has no uprobes by hand"
+	return 1
+}
+
+unmount()
+{
+	[ -z "${mounted:-}" ] || umount "$mounted"
+	mounted=
+}
+
+# The kernel keeps one place of a semaphore for each site of a file: who comes
+# second and says another one is refused.
+testSemaphoreOffsetsDisagree()
+{
+	tracefs || {
+		unmount
+		return 0
+	}
+	cp "$TRACEES/probed" "$tmp/disagreed"
+	target "$tmp/disagreed" 1 0 2000
+	pusdt list -j "$pid" test:guarded >"$tmp/list"
+	offset=$(jq -r '.sites[0].offset' "$tmp/list")
+	site=$(jq -r '.sites[0].address' "$tmp/list")
+	semaphore=$(jq -r .semaphore "$tmp/list")
+	event=ctl_$$/guarded
+	if ! echo "p:$event $tmp/disagreed:$offset" \
+		>>"$tracefs/uprobe_events" 2>"$tmp/stderr"; then
+		unmount
+		skip "no uprobe by hand: $(stderr)"
+		return 0
+	fi
+	echo 1 >"$tracefs/events/$event/enable"
+	assert_soon byte_is cc
+	fails 2 'cannot enable test:guarded.*breakpoint of another tracer' \
+		pusdt enable "$pid" test:guarded
+	assert_soon semaphore_is 0
+	assertTrue "the other's is still there" "byte_is cc"
+	assert_untouched "$pid"
+	echo 0 >"$tracefs/events/$event/enable"
+	echo "-:$event" >>"$tracefs/uprobe_events"
+	assert_soon byte_is 90
+	run timeout 60 pusdt trace -n 3 "$pid" test:guarded
+	assertEquals "$(stderr)" 0 "$status"
+	assert_soon semaphore_is 0
+	unmount
+	assert_runs "$pid"
 }
 
 semaphore_is()
