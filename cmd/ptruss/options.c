@@ -53,7 +53,7 @@ static const struct argp_option option_table[] = {
 	RARE("all-fields", 'v', NULL, "Print structures whole"),
 	RARE("read", 'r', "FDS", "Dump what is read from these"),
 	RARE("write", 'w', "FDS", "Dump what is written to these"),
-	RARE("fds", 'y', NULL, "Print what descriptors refer to"),
+	RARE("paths", 'y', NULL, "Print what descriptors refer to"),
 	RARE("style", KEY_STYLE, "STYLE", "truss (default), strace or json"),
 	RARE("no-sleep", 'i', NULL, "Do not report calls that sleep"),
 	RARE("exec", KEY_EXEC, "GLOB",
