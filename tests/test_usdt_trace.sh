@@ -4,8 +4,6 @@
 # shellcheck disable=SC2154 # set by lib.sh
 . "${CTL_SRC:-.}/tests/lib.sh"
 
-probed=$TRACEES/probed
-
 oneTimeSetUp()
 {
 	needs_command jq || exit 0
