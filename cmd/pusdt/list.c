@@ -314,26 +314,6 @@ static void list_operand(struct options *opt, const char *operand)
 	list_probes(opt, u, t.pid);
 }
 
-static void print_command(pid_t pid)
-{
-	char path[64], args[256];
-	size_t n = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
-	f = fopen(path, "re");
-	if (f) {
-		n = fread(args, 1, sizeof(args), f);
-		fclose(f);
-	}
-	while (n && args[n - 1] == '\0')
-		n--;
-	for (size_t i = 0; i < n; i++)
-		if (args[i] == '\0')
-			args[i] = ' ';
-	cmd_text_print(stdout, args, n);
-}
-
 static void list_one_of_all(struct options *opt, pid_t pid)
 {
 	struct ctl_usdt *u;
@@ -350,12 +330,14 @@ static void list_one_of_all(struct options *opt, pid_t pid)
 	if (!opt->json && !opt->details) {
 		const struct ctl_usdt_probe *p = NULL;
 		bool any = false;
+		char args[256];
 
 		while (!any && ctl_usdt_next(u, NULL, &p) == 1)
 			any = pusdt_specs_match(&opt->specs, p);
 		if (any) {
+			cmd_process_args(pid, args, sizeof(args));
 			printf("%s%d  ", opt->matched ? "\n" : "", pid);
-			print_command(pid);
+			pusdt_print(args);
 			putchar('\n');
 			opt->headed = false;
 		}
