@@ -133,6 +133,8 @@ int cmd_status_text(FILE *out, struct ctl *h, const struct ctl_target *only,
 /* The same as a JSON object, which the caller puts. */
 int cmd_status_json(struct json_object **obj, struct ctl *h,
 		    const struct ctl_target *only, int flags);
+/* Put the members of more into set, too. */
+void cmd_sysset_add(struct ctl_sysset *set, const struct ctl_sysset *more);
 /* Why a thread is stopped, and the name of what made it; or a number in buf. */
 const char *cmd_stop_why(const struct ctl_lwpstatus *l);
 const char *cmd_stop_what(const struct ctl_lwpstatus *l, char *buf,

@@ -202,6 +202,14 @@ static void print_set(FILE *out, const struct set_kind *k, const void *set)
 		print_words(out, k, set, in <= out_of);
 }
 
+void cmd_sysset_add(struct ctl_sysset *set, const struct ctl_sysset *more)
+{
+	for (size_t i = 0; i < CTL_SYSSET_BITS / 64; i++) {
+		set->native[i] |= more->native[i];
+		set->compat[i] |= more->compat[i];
+	}
+}
+
 static bool set_empty(const struct set_kind *k, const void *set)
 {
 	for (unsigned n = k->first; n <= k->last; n++)

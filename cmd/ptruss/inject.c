@@ -183,10 +183,7 @@ const char *inject_parse(struct inject **inject, const char *text)
 	if (!problem) {
 		in->n++;
 		in->at_exit |= r->has_ret || r->delay_exit;
-		for (unsigned i = 0; i < CTL_SYSSET_BITS / 64; i++) {
-			in->calls.native[i] |= r->calls.native[i];
-			in->calls.compat[i] |= r->calls.compat[i];
-		}
+		cmd_sysset_add(&in->calls, &r->calls);
 	}
 	free(copy);
 	return problem;

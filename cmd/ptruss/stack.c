@@ -86,10 +86,7 @@ int stack_hold(const struct session *s, struct traced *t,
 	/* Of one thread we would not see another's stop. */
 	if (!may_hold(s->opt) || ctl_tid(t->h))
 		return 0;
-	for (size_t i = 0; i < 8; i++) {
-		set.native[i] |= s->opt->stop_calls.native[i];
-		set.compat[i] |= s->opt->stop_calls.compat[i];
-	}
+	cmd_sysset_add(&set, &s->opt->stop_calls);
 	stack_add_ends(&set);
 	t->held = true;
 	t->old_sysentry = st->sysentry;
