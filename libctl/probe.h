@@ -73,7 +73,7 @@ struct usdt_decl {
 struct usdt_decl_probe {
 	struct text name;
 	unsigned nargs, nxargs;
-	/* What usdt_decl_arg() walks. */
+	/* What usdt_decl_native() and _translated() walk. */
 	const unsigned char *native, *translated, *end;
 };
 int usdt_decl_parse(const void *desc, size_t len, struct usdt_decl *d);

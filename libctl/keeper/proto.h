@@ -10,10 +10,11 @@
  *
  * The socket is DIR/PID.START: START is the process's start time (field 22 of
  * /proc/PID/stat), so that the name cannot mean another process that got the
- * number later (P4).  DIR has mode 0700; see ctl_keeper_dir().  The
- * keeper of a child that is followed is found by who traces the child or, where
- * that may not be seen, by a symbolic link of its own name to its parent's
+ * number later (P4).  DIR has mode 0700; see dir_find() in transport_keeper.c.
+ * The keeper of a child that is followed is found by who traces the child or,
+ * where that may not be seen, by a symbolic link of its own name to its parent's
  * socket.
+ *
  * Client and keeper check each other's credentials (SO_PEERCRED): the keeper
  * serves its own user and root, the client talks to its own user's keeper, to
  * root's or, as root, to anyone's.
