@@ -488,7 +488,7 @@ testDroppedHitsAreCounted()
 testNumbersOfAMoment()
 {
 	PROBED_WAIT=1 target probed 1 2000 200
-	pusdt count -j -I 0.1 "$pid" test:hit >"$tmp/stdout" 2>"$tmp/stderr" &
+	pusdt count -j -i 0.1 "$pid" test:hit >"$tmp/stdout" 2>"$tmp/stderr" &
 	counter=$!
 	wait_until is_enabled "$pid"
 	kill -USR1 "$pid"
