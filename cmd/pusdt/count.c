@@ -24,8 +24,9 @@ struct row {
 struct options {
 	pid_t pid;
 	struct pusdt_specs specs;
-	struct pusdt_pred pred;
-	bool json, drop, follow, wait;
+	struct pusdt_hits which;
+	struct pusdt_reading how;
+	bool json;
 	enum by by;
 	unsigned arg;
 	int hist; /* argument, -1: none */
@@ -44,18 +45,12 @@ static const struct argp_option option_table[] = {
 	{ "by", 'b', "argN|tid|stack", 0, "Count by this as well", 0 },
 	{ "hist", 'H', "argN", 0,
 	  "At the end, how the argument's values are spread", 0 },
-	{ "if", 'I', "EXPR", 0,
-	  "Only hits for which this holds: arg0 > 100 && tid == 4243", 0 },
-	{ "follow", 'f', NULL, 0, "Children too", 0 },
-	{ "wait", 'w', NULL, 0,
-	  "Begin also when nothing that is mapped has such a probe", 0 },
-	{ "drop", 'd', NULL, 0,
-	  "Rather lose hits, and say how many, than make the process wait", 0 },
 	{ 0 },
 };
 
 static const struct argp_child children[] = {
-	{ &cmd_argp_json }, { &cmd_argp_verbose }, { 0 },
+	{ &cmd_argp_json }, { &pusdt_argp_hits },
+	{ &pusdt_argp_reading }, { &cmd_argp_verbose }, { 0 },
 };
 
 static int parse_arg_name(const char *s, unsigned *n)
@@ -72,12 +67,13 @@ static int parse_arg_name(const char *s, unsigned *n)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *opt = state->input;
-	const char *why;
 	unsigned n = 0;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &opt->json;
+		state->child_inputs[1] = &opt->which;
+		state->child_inputs[2] = &opt->how;
 		return 0;
 	case 'i':
 		opt->interval = cmd_seconds(state, arg);
@@ -100,23 +96,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--hist %s: not argN", arg);
 		opt->hist = n;
 		return 0;
-	case 'I':
-		if (pusdt_pred_parse(arg, &opt->pred, &why) < 0)
-			argp_error(state, "--if %s: %s", arg, why);
-		return 0;
-	case 'd':
-		opt->drop = true;
-		return 0;
-	case 'f':
-		opt->follow = true;
-		return 0;
-	case 'w':
-		opt->wait = true;
-		return 0;
 	case ARGP_KEY_ARG:
-		if (!opt->pid ? pusdt_parse_pid(arg, &opt->pid) < 0 :
-				pusdt_specs_add(&opt->specs, arg) < 0)
-			exit(CMD_USAGE);
+		pusdt_operand(&opt->pid, &opt->specs, arg);
 		return 0;
 	case ARGP_KEY_END:
 		if (!opt->pid || !opt->specs.n)
@@ -518,28 +499,25 @@ int pusdt_count(int argc, char **argv)
 	cmd_log(CTL_LOG_WARN);
 	argp_parse(&argp, argc, argv, 0, NULL, &opt);
 	o.strlimit = opt.by == BY_ARG ? PUSDT_STRLIMIT : 0;
-	o.pred = opt.pred.v;
-	o.npred = opt.pred.n;
+	o.pred = opt.which.pred.v;
+	o.npred = opt.which.pred.n;
 	o.stack = opt.by == BY_STACK ? cmd_stack_bytes(NULL, NULL) : 0;
 	if (pusdt_open(&s, opt.pid) < 0)
 		return CMD_NONE;
 	pusdt_catch_signals();
-	s.numbers = opt.by == BY_PROBE && opt.hist < 0 && !opt.follow;
+	s.numbers = opt.by == BY_PROBE && opt.hist < 0 && !opt.which.follow;
 	r = o.stack ? pusdt_start_stacks(&s, true) : 0;
 	if (r == 0)
-		r = pusdt_start_ring(&s, opt.drop);
-	if (r == 0 && opt.follow) {
-		r = ctl_mode_set(s.h, PR_FORK);
-		if (r < 0)
-			cmd_fail(r, "follow", "children");
-	}
+		r = pusdt_start_ring(&s, opt.how.drop);
+	if (r == 0 && opt.which.follow)
+		r = pusdt_follow(&s);
 	if (r == 0) {
 		pusdt_watch_loader(&s, &opt.specs, &o);
-		s.patient = opt.wait;
+		s.patient = opt.how.wait;
 		r = pusdt_enable_all(&s, &opt.specs, &o);
 	}
 	code = r < 0 ? CMD_NONE : count(&s, &opt);
-	if (opt.follow && s.h)
+	if (opt.which.follow && s.h)
 		ctl_mode_unset(s.h, PR_FORK);
 	pusdt_close(&s);
 	for (size_t i = 0; i < opt.nrows; i++)

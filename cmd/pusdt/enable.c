@@ -15,64 +15,47 @@
 struct options {
 	pid_t pid;
 	struct pusdt_specs specs;
-	struct pusdt_pred pred;
+	struct pusdt_hits which;
 	uint32_t flags, stack;
-	bool json, follow;
-	int parsed; /* operands */
+	bool json;
 };
-
-/* PID [SPEC...] */
-static void parse_operand(struct options *opt, char *arg)
-{
-	if (opt->parsed++ ? pusdt_specs_add(&opt->specs, arg) < 0 :
-			    pusdt_parse_pid(arg, &opt->pid) < 0)
-		exit(CMD_USAGE);
-}
 
 /* ---------------------------------------------------------------- enable -- */
 
 static const struct argp_option enable_options[] = {
 	{ "stop", 's', NULL, 0, "The thread stops at the probe", 0 },
 	{ "once", '1', NULL, 0, "The first hit disables the probe", 0 },
-	{ "if", 'I', "EXPR", 0,
-	  "Only hits for which this holds: arg0 > 100 && tid == 4243", 0 },
-	{ "follow", 'f', NULL, 0, "Children too", 0 },
 	{ "stack", 'k', "BYTES", OPTION_ARG_OPTIONAL,
 	  "Hits tell how they were come to", 0 },
 	{ 0 },
 };
 
 static const struct argp_child enable_children[] = {
-	{ &cmd_argp_verbose }, { 0 },
+	{ &pusdt_argp_hits }, { &cmd_argp_verbose }, { 0 },
 };
 
 static error_t parse_enable(int key, char *arg, struct argp_state *state)
 {
 	struct options *opt = state->input;
-	const char *why;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &opt->which;
+		return 0;
 	case 's':
 		opt->flags |= CTL_PROBE_STOP;
 		return 0;
 	case '1':
 		opt->flags |= CTL_PROBE_ONCE;
 		return 0;
-	case 'f':
-		opt->follow = true;
-		return 0;
 	case 'k':
 		opt->stack = cmd_stack_bytes(state, arg);
 		return 0;
-	case 'I':
-		if (pusdt_pred_parse(arg, &opt->pred, &why) < 0)
-			argp_error(state, "--if %s: %s", arg, why);
-		return 0;
 	case ARGP_KEY_ARG:
-		parse_operand(opt, arg);
+		pusdt_operand(&opt->pid, &opt->specs, arg);
 		return 0;
 	case ARGP_KEY_END:
-		if (opt->parsed < 2)
+		if (!opt->specs.n)
 			argp_error(state, "a PID and a SPEC are needed");
 		return 0;
 	}
@@ -97,15 +80,13 @@ int pusdt_enable(int argc, char **argv)
 	argp_parse(&enable_argp, argc, argv, 0, NULL, &opt);
 	o.flags = opt.flags;
 	o.strlimit = PUSDT_STRLIMIT;
-	o.pred = opt.pred.v;
-	o.npred = opt.pred.n;
+	o.pred = opt.which.pred.v;
+	o.npred = opt.which.pred.n;
 	o.stack = opt.stack;
 	if (pusdt_open(&s, opt.pid) < 0)
 		return CMD_NONE;
-	r = opt.follow ? ctl_mode_set(s.h, PR_FORK) : 0;
-	if (r < 0)
-		cmd_fail(r, "follow", "children");
-	else
+	r = opt.which.follow ? pusdt_follow(&s) : 0;
+	if (r == 0)
 		r = pusdt_enable_all(&s, &opt.specs, &o);
 	/* Of --once the first hit is the end: nothing to wait for. */
 	if (r == 0 && !(opt.flags & CTL_PROBE_ONCE))
@@ -124,21 +105,25 @@ static error_t parse_disable(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_ARG:
-		parse_operand(opt, arg);
+		pusdt_operand(&opt->pid, &opt->specs, arg);
 		return 0;
 	case ARGP_KEY_END:
-		if (!opt->parsed)
+		if (!opt->pid)
 			argp_error(state, "no PID given");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
+static const struct argp_child disable_children[] = {
+	{ &cmd_argp_verbose }, { 0 },
+};
+
 static const struct argp disable_argp = {
 	NULL, parse_disable, "PID [SPEC...]",
 	"Disable probes that pusdt enable enabled: these, or all.\v"
 	CMD_EXIT_DOC,
-	enable_children,
+	disable_children,
 };
 
 /* Without starting a server for a process that has none. */

@@ -39,6 +39,21 @@ struct pusdt_pred {
 /* "arg0 > 100 && tid == 4243".  0, or -EINVAL with *why. */
 int pusdt_pred_parse(const char *text, struct pusdt_pred *p, const char **why);
 
+/* --------------------------------------------------------------- options -- */
+
+/* argp children; state->input is in the comment. */
+struct pusdt_hits {
+	struct pusdt_pred pred;
+	bool follow;
+};
+extern const struct argp pusdt_argp_hits; /* struct pusdt_hits: -I, -f       */
+struct pusdt_reading {
+	bool wait, drop;
+};
+extern const struct argp pusdt_argp_reading; /* struct pusdt_reading: -w, -d */
+/* The first operand is the PID, the others are SPECs.  Complains and exits. */
+void pusdt_operand(pid_t *pid, struct pusdt_specs *specs, const char *arg);
+
 /* --------------------------------------------------------------- session -- */
 
 struct pusdt_watched {
@@ -73,6 +88,7 @@ struct pusdt_session {
 int pusdt_parse_pid(const char *arg, pid_t *pid);
 /* Each complains and returns 0 or -errno. */
 int pusdt_open(struct pusdt_session *s, pid_t pid);
+int pusdt_follow(struct pusdt_session *s); /* children, too */
 int pusdt_enable_all(struct pusdt_session *s, const struct pusdt_specs *specs,
 		     const struct ctl_probe_options *o);
 /* From now on pusdt_read() does the same in objects that are mapped later. */

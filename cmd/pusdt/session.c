@@ -39,6 +39,13 @@ int pusdt_open(struct pusdt_session *s, pid_t pid)
 	return r;
 }
 
+int pusdt_follow(struct pusdt_session *s)
+{
+	int r = ctl_mode_set(s->h, PR_FORK);
+
+	return r < 0 ? cmd_fail(r, "follow", "children") : 0;
+}
+
 void pusdt_close(struct pusdt_session *s)
 {
 	for (size_t i = 0; i < s->n; i++) {

@@ -20,8 +20,9 @@
 struct options {
 	pid_t pid;
 	struct pusdt_specs specs;
-	struct pusdt_pred pred;
-	bool json, follow, drop, wait;
+	struct pusdt_hits which;
+	struct pusdt_reading how;
+	bool json;
 	uint64_t most; /* hits; 0: no limit */
 	FILE *out;
 	char **command; /* run */
@@ -32,13 +33,6 @@ struct options {
 
 static const struct argp_option option_table[] = {
 	{ "number", 'n', "N", 0, "Stop after N hits", 0 },
-	{ "if", 'I', "EXPR", 0,
-	  "Only hits for which this holds: arg0 > 100 && tid == 4243", 0 },
-	{ "follow", 'f', NULL, 0, "Children too", 0 },
-	{ "wait", 'w', NULL, 0,
-	  "Begin also when nothing that is mapped has such a probe", 0 },
-	{ "drop", 'd', NULL, 0,
-	  "Rather lose hits, and say how many, than make the process wait", 0 },
 	{ "output", 'o', "FILE", 0, "Print into FILE", 0 },
 	{ "stack", 'k', "BYTES", OPTION_ARG_OPTIONAL,
 	  "Print how each hit was come to", 0 },
@@ -46,38 +40,27 @@ static const struct argp_option option_table[] = {
 };
 
 static const struct argp_child children[] = {
-	{ &cmd_argp_json }, { &cmd_argp_verbose }, { 0 },
+	{ &cmd_argp_json }, { &pusdt_argp_hits },
+	{ &pusdt_argp_reading }, { &cmd_argp_verbose }, { 0 },
 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct options *opt = state->input;
-	const char *why;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &opt->json;
+		state->child_inputs[1] = &opt->which;
+		state->child_inputs[2] = &opt->how;
 		return 0;
 	case 'n':
 		if (cmd_parse_u64(arg, UINT64_MAX, &opt->most) < 0 ||
 		    !opt->most)
 			argp_error(state, "not a number of hits: %s", arg);
 		return 0;
-	case 'I':
-		if (pusdt_pred_parse(arg, &opt->pred, &why) < 0)
-			argp_error(state, "--if %s: %s", arg, why);
-		return 0;
 	case 'k':
 		opt->stack = cmd_stack_bytes(state, arg);
-		return 0;
-	case 'f':
-		opt->follow = true;
-		return 0;
-	case 'w':
-		opt->wait = true;
-		return 0;
-	case 'd':
-		opt->drop = true;
 		return 0;
 	case 'o':
 		opt->out = fopen(arg, "we");
@@ -95,14 +78,12 @@ static error_t parse_trace(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_ARG:
-		if (!opt->pid ? pusdt_parse_pid(arg, &opt->pid) < 0 :
-				pusdt_specs_add(&opt->specs, arg) < 0)
-			exit(CMD_USAGE);
+		pusdt_operand(&opt->pid, &opt->specs, arg);
 		return 0;
 	case ARGP_KEY_END:
 		if (!opt->pid)
 			argp_error(state, "no PID given");
-		if (opt->pred.n && !opt->specs.n)
+		if (opt->which.pred.n && !opt->specs.n)
 			argp_error(state, "--if needs a SPEC");
 		if (opt->stack && !opt->specs.n)
 			argp_error(state, "--stack needs a SPEC: without one "
@@ -162,8 +143,8 @@ static int start(struct pusdt_session *s, struct options *opt)
 	struct ctl_probe_options o = {
 		.flags = CTL_PROBE_HANDLE,
 		.strlimit = PUSDT_STRLIMIT,
-		.pred = opt->pred.v,
-		.npred = opt->pred.n,
+		.pred = opt->which.pred.v,
+		.npred = opt->which.pred.n,
 		.stack = opt->stack,
 	};
 	int r = 0;
@@ -172,19 +153,16 @@ static int start(struct pusdt_session *s, struct options *opt)
 	if (opt->stack || !opt->specs.n)
 		r = pusdt_start_stacks(s, opt->stack);
 	if (r == 0)
-		r = pusdt_start_ring(s, opt->drop);
-	if (r == 0 && opt->follow) {
-		r = ctl_mode_set(s->h, PR_FORK);
-		if (r < 0)
-			cmd_fail(r, "follow", "children");
-	}
+		r = pusdt_start_ring(s, opt->how.drop);
+	if (r == 0 && opt->which.follow)
+		r = pusdt_follow(s);
 	if (r < 0)
 		return r;
 	if (!opt->specs.n)
 		return pusdt_take_enabled(s);
 	pusdt_watch_loader(s, &opt->specs, &o);
 	/* A command may map what has them when it runs. */
-	s->patient = opt->command || opt->wait;
+	s->patient = opt->command || opt->how.wait;
 	return pusdt_enable_all(s, &opt->specs, &o);
 }
 
@@ -196,7 +174,7 @@ static int follow_hits(struct pusdt_session *s, struct options *opt)
 
 	setvbuf(opt->out, NULL, _IOFBF, 1 << 16);
 	end = pusdt_read(s, print_record, opt, 0);
-	if (opt->follow && end != PUSDT_GONE)
+	if (opt->which.follow && end != PUSDT_GONE)
 		ctl_mode_unset(s->h, PR_FORK);
 	lost = ctl_ring_lost(s->h);
 	if (lost)
