@@ -304,6 +304,24 @@ testServersOfRunKilled()
 	servers_killed run
 }
 
+# The keeper dies when a child has just been born, and was not looked after: it
+# has a copy of the breakpoints.  A parent whose child dies of one ends.
+testKeeperKilledAtABirth()
+{
+	needs_keeper "its death" || return 0
+	target probed 32 0 500 fork
+	CTL_EVENTS=ptrace ok pusdt enable "$pid" test:child
+	keeper=$(tracer "$pid")
+	kill -STOP "$keeper"
+	# One thread is stopped where it has made a child, and has fork's lock.
+	assert_soon eval 'states "$pid" | grep -q t'
+	kill -9 "$keeper"
+	assert_untouched "$pid"
+	kill "$pid"
+	reap "$pid"
+	assertEquals "no child died: $(cat "$out")" 0 "$status"
+}
+
 # A dead keeper's socket is swept when the next one starts.
 testSocketsAreSwept()
 {

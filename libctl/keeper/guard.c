@@ -115,15 +115,15 @@ static void send_again(const struct guard_entry *e)
  * A child that was born just before the end has a copy of the breakpoints, and
  * was let go as its parent was.
  */
-static void undo_in_children(const struct guard_entry *e)
+static void undo_in_children(const struct guard_entry *e, const char *thread)
 {
 	char path[80], buf[4096], *p, *end;
 	struct guard_entry c = *e;
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", e->pid,
-		 e->pid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/children", e->pid,
+		 thread);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
@@ -145,6 +145,34 @@ static void undo_in_children(const struct guard_entry *e)
 	}
 }
 
+/* Each thread has children of its own.  readdir(3) would allocate. */
+static void undo_in_all_children(const struct guard_entry *e)
+{
+	struct {
+		uint64_t ino;
+		int64_t off;
+		uint16_t len;
+		uint8_t type;
+		char name[];
+	} *d;
+	_Alignas(8) char buf[4096];
+	char path[64];
+	long n, at;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", e->pid);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	while ((n = syscall(SYS_getdents64, fd, buf, sizeof(buf))) > 0)
+		for (at = 0; at < n; at += d->len) {
+			d = (void *)(buf + at);
+			if (d->name[0] != '.')
+				undo_in_children(e, d->name);
+		}
+	close(fd);
+}
+
 static void undo_all(void)
 {
 	unsigned i;
@@ -155,7 +183,7 @@ static void undo_all(void)
 			put_byte_back(&table[i], table[i].memfd);
 	for (i = 0; i < ENTRIES; i++)
 		if (table[i].kind == GUARD_BYTE)
-			undo_in_children(&table[i]);
+			undo_in_all_children(&table[i]);
 		else if (table[i].kind == GUARD_COUNT)
 			count_down(&table[i]);
 		else if (table[i].kind == GUARD_SIGNAL)
