@@ -295,21 +295,31 @@ __attribute__((noinline)) int vector_step(struct src_slot *s, __u32 cap, __u64 a
 	return take_string(s, cap, ptr, limit - c->len) == 1;
 }
 
-__attribute__((noinline)) int take_vector(struct src_slot *s, __u32 cap, __u64 addr,
-					  __u32 count, __u32 limit)
+/* Loops by bpf_loop(): the verifier looks at one round. */
+struct vector {
+	struct src_slot *s;
+	__u64 addr;
+	__u32 cap, width, count, limit;
+};
+
+static long vector_round(__u32 i, void *arg)
 {
-	__u32 w, i;
+	struct vector *v = arg;
+
+	return vector_step(v->s, v->cap, v->addr + i * v->width, v->limit,
+			   i < v->count) != 1;
+}
+
+__attribute__((noinline)) int take_vector(struct src_slot *s, __u32 cap,
+					  __u64 addr, __u32 count, __u32 limit)
+{
+	struct vector v = { .s = s, .addr = addr, .cap = cap, .limit = limit };
 
 	if (!s)
 		return 0;
-	w = s->rec.abi == CTL_ABI_COMPAT ? 4 : 8;
-	if (!count || count > SRC_VECTOR)
-		count = SRC_VECTOR;
-	for (i = 0; i < SRC_VECTOR + 1; i++)
-		/* i < count, without a branch for the verifier to follow. */
-		if (vector_step(s, cap, addr + i * w, limit,
-				(i - count) >> 31) != 1)
-			return 0;
+	v.width = s->rec.abi == CTL_ABI_COMPAT ? 4 : 8;
+	v.count = !count || count > SRC_VECTOR ? SRC_VECTOR : count;
+	bpf_loop(v.count + 1, vector_round, &v, 0);
 	return 0;
 }
 
@@ -337,29 +347,40 @@ __attribute__((noinline)) int iov_step(struct src_slot *s, __u32 cap, __u64 addr
 	return len;
 }
 
-__attribute__((noinline)) int take_iovdata(struct src_slot *s, __u32 cap, __u64 addr,
-					   __u64 count, __u64 total)
+struct iovecs {
+	struct src_slot *s;
+	__u64 addr;
+	__u32 cap, width, left, failed;
+};
+
+static long iov_round(__u32 i, void *arg)
 {
-	__u32 w, left;
-	int i, n;
+	struct iovecs *v = arg;
+	int n = iov_step(v->s, v->cap, v->addr + i * v->width, v->left);
+
+	if (n < 0)
+		v->failed = 1;
+	else
+		v->left -= n;
+	return v->failed || !v->left;
+}
+
+__attribute__((noinline)) int take_iovdata(struct src_slot *s, __u32 cap,
+					   __u64 addr, __u64 count, __u64 total)
+{
+	struct iovecs v = { .s = s, .addr = addr, .cap = cap, .left = total };
 
 	if (!s)
 		return 0;
-	w = s->rec.abi == CTL_ABI_COMPAT ? 8 : 16;
-	left = total;
+	v.width = s->rec.abi == CTL_ABI_COMPAT ? 8 : 16;
 	if (total > s->limit) {
-		left = s->limit;
+		v.left = s->limit;
 		cap_at(s, cap)->flags |= CTL_CAPF_CUT;
 	}
-	for (i = 0; i < SRC_IOVECS; i++) {
-		if (i >= count || !left)
-			return 0;
-		n = iov_step(s, cap, addr + i * w, left);
-		if (n < 0)
-			return 0;
-		left -= n;
-	}
-	if (i < count && left)
+	if (v.left)
+		bpf_loop(count < SRC_IOVECS ? count : SRC_IOVECS, iov_round,
+			 &v, 0);
+	if (count > SRC_IOVECS && v.left && !v.failed)
 		cap_at(s, cap)->flags |= CTL_CAPF_CUT;
 	return 0;
 }
@@ -568,27 +589,57 @@ static struct src_slot *slot_of(__u32 tid)
 	return bpf_map_lookup_elem(&slots, &tid);
 }
 
-static void begin(struct src_slot *s, __u64 id, __u32 nr, int abi,
-		  const struct regs *g, __u32 flags)
+static bool makes_tasks(int abi, __u32 nr)
 {
+	if (abi == CTL_ABI_COMPAT)
+		return nr == 2 || nr == 190 || nr == 120 || nr == 435;
+	return nr == 56 || nr == 57 || nr == 58 || nr == 435;
+}
+
+/*
+ * The call begins whose registers are at addr, if it is selected: s->active.
+ * late: this is its end, and it returns ret.
+ */
+__attribute__((noinline)) int begin(struct src_slot *s, __u64 addr, __u32 late,
+				    __u64 ret)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct regs g;
+	int abi;
+
+	if (!s)
+		return 0;
+	s->active = 0;
+	s->seen = 1;
+	if (bpf_probe_read_kernel(&g, sizeof(g), (void *)addr) < 0)
+		return 0;
+	abi = abi_of(&g, g.orig_ax);
+	if (!selected(abi, g.orig_ax) ||
+	    (late && ((__s64)g.orig_ax < 0 ||
+		      (makes_tasks(abi, g.orig_ax) && !ret))))
+		return 0;
+	s->active = 1;
 	s->used = s->ncap = s->retry = s->at_exit = 0;
-	s->rec.h.flags = flags;
+	s->rec.h.flags = 0;
 	s->rec.h.pid = id >> 32;
 	s->rec.h.tid = id;
 	s->rec.h.time = bpf_ktime_get_ns();
-	s->rec.nr = nr;
+	s->rec.nr = g.orig_ax;
 	s->rec.abi = abi;
-	copy_args(s, g, abi);
+	copy_args(s, &g, abi);
 	s->rec.ret = 0;
 	s->rec.elapsed = 0;
+	return 0;
 }
 
 /* All of the entry or the exit that is left when its captures are made. */
-static void finish(struct src_slot *s)
+__attribute__((noinline)) int finish(struct src_slot *s)
 {
+	if (!s)
+		return 0;
 	if (s->at_exit) {
 		emit(s, CTL_REC_SYSCALL);
-		return;
+		return 0;
 	}
 	if (want_entry)
 		emit(s, CTL_REC_SYSENTRY);
@@ -599,9 +650,9 @@ static void finish(struct src_slot *s)
 		s->rec.h.flags |= CTL_RECF_NORETURN;
 		if (want_exit)
 			emit(s, CTL_REC_SYSCALL);
-		return;
+		s->active = 0;
 	}
-	s->active = 1;
+	return 0;
 }
 
 /* Those of the entry that have to be made at the exit. */
@@ -661,10 +712,7 @@ SEC("raw_tp/sys_enter")
 int enter(struct bpf_raw_tracepoint_args *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	__u32 nr = ctx->args[1];
 	struct src_slot *s;
-	struct regs g;
-	int abi;
 
 	if (!is_traced(id))
 		return 0;
@@ -673,66 +721,40 @@ int enter(struct bpf_raw_tracepoint_args *ctx)
 		__sync_fetch_and_add(&lost, 1);
 		return 0;
 	}
-	s->active = 0;
-	s->seen = s->entered = 1;
-	if (bpf_probe_read_kernel(&g, sizeof(g), (void *)ctx->args[0]) < 0)
+	s->entered = 1;
+	begin(s, ctx->args[0], false, 0);
+	if (!s->active)
 		return 0;
-	abi = abi_of(&g, nr);
-	if (!selected(abi, nr))
-		return 0;
-	begin(s, id, nr, abi, &g, 0);
 	if (program_of(s))
 		bpf_tail_call(ctx, &jumps, 0);
 	finish(s);
 	return 0;
 }
 
-static bool makes_tasks(int abi, __u32 nr)
-{
-	if (abi == CTL_ABI_COMPAT)
-		return nr == 2 || nr == 190 || nr == 120 || nr == 435;
-	return nr == 56 || nr == 57 || nr == 58 || nr == 435;
-}
-
 SEC("raw_tp/sys_exit")
 int leave(struct bpf_raw_tracepoint_args *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	__u32 tid = id;
 	struct src_slot *s;
-	struct regs g;
 	bool denied;
-	int abi;
 
 	if (!is_traced(id))
 		return 0;
-	s = bpf_map_lookup_elem(&slots, &tid);
-	denied = s && s->seen && !s->entered;
-	if (s)
-		s->entered = 0;
-	if (!s || !s->seen || denied) {
+	s = slot_of(id);
+	if (!s)
+		return 0;
+	denied = s->seen && !s->entered;
+	s->entered = 0;
+	if (!s->seen || denied) {
 		/*
 		 * It was in the call when we came, or it was just born; or the
 		 * call was not made, for a seccomp filter denied it.
 		 */
-		if (bpf_probe_read_kernel(&g, sizeof(g),
-					  (void *)ctx->args[0]) < 0)
-			return 0;
-		abi = abi_of(&g, g.orig_ax);
-		if ((__s64)g.orig_ax < 0 ||
-		    (makes_tasks(abi, g.orig_ax) && !ctx->args[1]) ||
-		    !selected(abi, g.orig_ax))
-			return 0;
-		s = slot_of(tid);
-		if (!s)
-			return 0;
-		s->seen = 1;
-		begin(s, id, g.orig_ax, abi, &g,
-		      denied ? 0 : CTL_RECF_NOENTRY);
-		s->active = 1;
-		/* All is as it was at its entry. */
+		begin(s, ctx->args[0], true, ctx->args[1]);
 		if (denied)
-			s->retry = ~0U;
+			s->retry = ~0U; /* all is as it was at its entry */
+		else
+			s->rec.h.flags = CTL_RECF_NOENTRY;
 	}
 	if (!s->active)
 		return 0;
