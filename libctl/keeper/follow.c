@@ -113,7 +113,9 @@ static bool switch_on(void)
 	struct sched_param sp = { 0 };
 
 	if (mode == UNKNOWN) {
-		mode = sched_getaffinity(0, sizeof(home), &home) == 0 &&
+		/* Whoever gave us another policy knows why. */
+		mode = sched_getscheduler(0) == SCHED_OTHER &&
+				       sched_getaffinity(0, sizeof(home), &home) == 0 &&
 				       CPU_COUNT(&home) > 1 && in_autogroup() ?
 			       ALLOWED :
 			       NEVER;
