@@ -11,7 +11,7 @@ bench: all $(BENCH_LOAD) tracees
 
 # The same in a VM, against the module and what it is measured by: KERNEL=6.1.
 # An emulated processor is slow, so there is less of everything.
-BENCH_VM ?= -r 3 -s 20 getppid write open threads true probes stop attach
+BENCH_VM ?= -r 3 -s 50 getppid write open threads start true probes stop attach
 bench-vm: all $(BENCH_LOAD) tracees
 	VM_GOALS=floor VM_COMMAND='tests/bench/run -b "$$CTL_BUILD" $(BENCH_VM)' \
 		tests/vm/check -b $(O) $(KERNEL)
