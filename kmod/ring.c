@@ -103,9 +103,13 @@ int ctl_ring_setup(struct ctl_handle *h, const struct ctl_ring_setup *s)
 	r = kzalloc(sizeof(*r), GFP_KERNEL);
 	if (!r)
 		return -ENOMEM;
-	/* Charged to whom it is made for. */
+	/*
+	 * Charged to whom it is made for; who wants more than there is gets an
+	 * error, before others are killed for want of memory.
+	 */
 	mem = __vmalloc(2 * PAGE_SIZE + s->size,
-			GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+			GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN |
+				__GFP_RETRY_MAYFAIL);
 	if (!mem) {
 		kfree(r);
 		return -ENOMEM;
