@@ -343,7 +343,8 @@ static long live(int n)
 	sh->go = n;
 	pid = fork();
 	if (pid == 0) {
-		nap(0.3);
+		while (!sh->c)
+			nap(0.01);
 		generations();
 		_exit(0);
 	}
@@ -352,6 +353,7 @@ static long live(int n)
 	CHECK(ring(fd, CTL_RING_MIN, CTL_RING_DROP) == 0);
 	CHECK(msg1(fd, PCSET, PR_FORK | PR_RLC) == 0);
 	CHECK(msg(fd, PCRECORD, &w, sizeof(w)) == 0);
+	sh->c = 1;
 	for (double end = now() + 120; sh->count < (uint64_t)n && now() < end;)
 		if (waitpid(-1, NULL, WNOHANG) <= 0)
 			nap(0.001);
@@ -391,6 +393,7 @@ static void test_generations(void)
 
 int main(void)
 {
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
 		  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	test_frozen();

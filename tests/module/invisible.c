@@ -3,7 +3,7 @@
  * invisible.c - a stop changes nothing that the stopped can see (P2).
  *
  * Children block, each in another system call; 0.3 s later all of them are
- * stopped, for 2 s, and run.  Calls with a time-out of 1 s have to have timed
+ * stopped, for 2 s (times CTL_STRETCH, for a slow machine), and run.  Calls with a time-out of 1 s have to have timed
  * out, not to start over and not to fail with EINTR; calls that wait for
  * something which happens during the stop have to have got it.  No call may
  * return while its thread is stopped, and no SIGCHLD may reach the parent.
@@ -36,6 +36,10 @@
 
 #include "dtrace_ctl.h"
 
+/* One second. */
+static int S = 1;
+static volatile int *go;
+
 struct slot {
 	volatile int started, done;
 	volatile long result;
@@ -53,17 +57,17 @@ static double now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-static const struct timespec one = { 1, 0 };
+static struct timespec one = { 1, 0 };
 
 static long do_epoll_wait(void)
 {
 	struct epoll_event ev;
 
-	return epoll_wait(epoll_create1(0), &ev, 1, 1000);
+	return epoll_wait(epoll_create1(0), &ev, 1, 1000 * S);
 }
 static long do_poll(void)
 {
-	return poll(NULL, 0, 1000);
+	return poll(NULL, 0, 1000 * S);
 }
 static long do_ppoll(void)
 {
@@ -71,7 +75,7 @@ static long do_ppoll(void)
 }
 static long do_select(void)
 {
-	struct timeval tv = { 1, 0 };
+	struct timeval tv = { S, 0 };
 
 	return select(0, NULL, NULL, NULL, &tv);
 }
@@ -130,7 +134,7 @@ static long do_futex(void)
 }
 static long do_recv(void)
 {
-	struct timeval tv = { 1, 0 };
+	struct timeval tv = { S, 0 };
 	int sv[2];
 	char c;
 
@@ -219,8 +223,12 @@ int main(void)
 	double began, run;
 	size_t i;
 
-	slots = mmap(NULL, N * sizeof(*slots), PROT_READ | PROT_WRITE,
+	if (getenv("CTL_STRETCH"))
+		S = atoi(getenv("CTL_STRETCH"));
+	one.tv_sec = S;
+	slots = mmap(NULL, (N + 1) * sizeof(*slots), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	go = &slots[N].started;
 	sem_id = semget(IPC_PRIVATE, 2, 0600);
 	msg_id = msgget(IPC_PRIVATE, 0600);
 	event_fd = eventfd(0, 0);
@@ -234,6 +242,8 @@ int main(void)
 		if (pid[i] == 0) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			slots[i].started = 1;
+			while (!*go)
+				usleep(1000);
 			slots[i].result = calls[i].fn();
 			slots[i].error = slots[i].result < 0 ? errno : 0;
 			slots[i].at = now();
@@ -252,19 +262,20 @@ int main(void)
 		while (!slots[i].started)
 			usleep(1000);
 	}
+	*go = 1;
 	began = now();
-	sleep_until(began + 0.3);
+	sleep_until(began + 0.3 * S);
 	for (i = 0; i < N; i++)
 		if (message(fd[i], PCDSTOP, 0, 0) < 0)
 			perror("PCDSTOP");
 	for (i = 0; i < N; i++)
 		if (message(fd[i], PCWSTOP, 0, 0) < 0)
 			perror("PCWSTOP");
-	if (now() - began > 0.9)
+	if (now() - began > 0.9 * S)
 		printf("(slow machine: %.1f s to stop)\n", now() - began);
-	sleep_until(began + 1.5);
+	sleep_until(began + 1.5 * S);
 	happen();
-	sleep_until(began + 2.3);
+	sleep_until(began + 2.3 * S);
 	for (i = 0; i < N; i++)
 		if (slots[i].done) {
 			printf("%s: returned while stopped\n", calls[i].name);
@@ -296,7 +307,7 @@ int main(void)
 			bad = 1;
 		}
 		/* A time-out that started over would take another 1 s. */
-		if (slots[i].at > run + 0.6) {
+		if (slots[i].at > run + 0.6 * S) {
 			printf("%s: returned %.2f s after the run\n",
 			       calls[i].name, slots[i].at - run);
 			bad = 1;

@@ -94,6 +94,8 @@ int main(void)
 	pids = mmap(NULL, n * sizeof(*pids), PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	file = file ? file : "/dtrace_ctl.ko";
+	if (!has_proc_files())
+		return 0;
 	kept(file);
 	part = "look-ups";
 	for (unsigned i = 0; i < n; i++)

@@ -95,6 +95,25 @@ static inline struct ctl_status status(int fd)
 	return st;
 }
 
+/*
+ * Can the module put its files into /proc?  Not where the compiler has left no
+ * function to be probed; then /dev/dtrace_ctl is all there is.
+ */
+static inline int has_proc_files(void)
+{
+	FILE *f = fopen("/proc/kallsyms", "re");
+	char line[256];
+	int found = 0;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, " proc_pident_lookup\n") != NULL;
+	if (f)
+		fclose(f);
+	if (!found)
+		printf("SKIP: no proc_pident_lookup() in this kernel: no /proc/PID/ctl\n");
+	return found;
+}
+
 /* Wait for a stop, 10 s at most. */
 static inline struct ctl_status stop_of(int fd)
 {
