@@ -46,7 +46,7 @@ check-module:
 # Everything takes ten times as long there.
 check-vm-debug: test-programs module-programs
 	scripts/deps check build vm debug
-	VM_MEM=2048 VM_ENV="PATIENCE=1800 CTL_SLOW=1 LIMIT=1800 $(VM_ENV)" \
+	VM_MEM=2048 VM_ENV="PATIENCE=1800 CTL_SLOW=1 CTL_STRETCH=5 LIMIT=1800 $(VM_ENV)" \
 		tests/vm/check -b $(O) -t 10800 debug
 
 # The whole time is spent in the guest; a little more for its start and its end.
