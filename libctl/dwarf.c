@@ -41,8 +41,11 @@
 static int debug_init(int fd, Dwarf_Debug *dbg)
 {
 	Dwarf_Error e;
+	int r = dwarf_init_b(fd, DW_GROUPNUMBER_ANY, NULL, NULL, dbg, &e);
 
-	return dwarf_init_b(fd, DW_GROUPNUMBER_ANY, NULL, NULL, dbg, &e);
+	if (r == DW_DLV_ERROR)
+		dwarf_dealloc_error(*dbg, e);
+	return r;
 }
 
 static void debug_finish(Dwarf_Debug dbg)
@@ -77,9 +80,12 @@ static bool cfa_at(Dwarf_Fde fde, uint64_t pc, unsigned *reg, int64_t *offset)
 static int debug_init(int fd, Dwarf_Debug *dbg)
 {
 	Dwarf_Error e;
+	int r = dwarf_init_b(fd, DW_DLC_READ, DW_GROUPNUMBER_ANY, NULL, NULL,
+			     dbg, &e);
 
-	return dwarf_init_b(fd, DW_DLC_READ, DW_GROUPNUMBER_ANY, NULL, NULL,
-			    dbg, &e);
+	if (r == DW_DLV_ERROR)
+		dwarf_dealloc_error(*dbg, e);
+	return r;
 }
 
 static void debug_finish(Dwarf_Debug dbg)

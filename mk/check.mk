@@ -11,6 +11,7 @@
 CAGE := $(O)/tests/cage
 HOLD := $(O)/tests/hold
 THROWER := $(O)/tests/thrower
+PROBED32 := $(O)/tests/i386/probed32
 TRACEE_BINS := $(addprefix $(O)/tests/tracees/,$(TRACEES))
 OBJECT_BINS := $(patsubst tests/%.c,$(O)/tests/%.so,$(wildcard tests/objects/*.c))
 UNIT_BINS := $(addprefix $(O)/tests/unit/,$(UNITS))
@@ -43,6 +44,13 @@ $(THROWER): tests/thrower.cc
 	$(CXX) -Wall -Wextra -O1 -g -pthread -o $@ $< || \
 		echo "no C++ program: its test will be skipped" >&2
 
+# As with $(MODULE_I386).
+$(PROBED32): tests/i386/probed32.c tests/tracees/sdt.h
+	@mkdir -p $(@D)
+	$(CC) -m32 -nostdlib -static -ffreestanding -fno-pie -O1 -g \
+		-fno-stack-protector $(WARN) -o $@ $< || \
+		echo "no 32-bit program: its test will be skipped" >&2
+
 # They may call what is hidden: hence the archives.
 COMMONA := $(O)/tests/common.a
 $(COMMONA): $(COMMON_OBJ)
@@ -56,7 +64,7 @@ $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(COMMONA) $(LIBA)
 
 tracees: $(TRACEE_BINS)
 units: $(UNIT_BINS)
-test-programs: all stress $(CAGE) $(HOLD) $(THROWER) $(TRACEE_BINS) $(OBJECT_BINS) \
+test-programs: all stress $(CAGE) $(HOLD) $(THROWER) $(PROBED32) $(TRACEE_BINS) $(OBJECT_BINS) \
 	$(UNIT_BINS)
 
 # In a make of its own: packages that come now change what pkg-config says.

@@ -299,7 +299,7 @@ java_threads()
 testPostgresUnderPgbench()
 {
 	bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)
-	if [ ! -x "$bin/postgres" ] || ! command -v pgbench >/dev/null; then
+	if [ ! -x "$bin/postgres" ] || [ ! -x "$bin/pgbench" ]; then
 		skip "no PostgreSQL here"
 		return 0
 	fi
@@ -319,7 +319,7 @@ postgres_under_pgbench()
 		-c listen_addresses= -c autovacuum=off
 	wait_until grep -q 'ready to accept' "$err" || fail "$(cat "$err")"
 	count_hits postgresql:query__start postgresql:query__done
-	as_user pgbench -h "$tmp/user" -U bench -n -f "$tmp/user/script" -c 8 \
+	as_user "$bin/pgbench" -h "$tmp/user" -U bench -n -f "$tmp/user/script" -c 8 \
 		-j 2 -t 50 postgres >"$tmp/bench" 2>&1
 	n=$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' \
 		"$tmp/bench")

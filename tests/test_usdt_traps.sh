@@ -192,6 +192,32 @@ testContainer()
 	reap "$outside"
 }
 
+# Other sizes of registers, and of what lies where.
+testProcessOf32Bits()
+{
+	if [ ! -x "$CTL_BUILD/tests/i386/probed32" ]; then
+		skip "there was no compiler for i386"
+		return 0
+	fi
+	target "$CTL_BUILD/tests/i386/probed32"
+	semaphore=$(pusdt list -j "$pid" i386:hit | jq -r .semaphore)
+	for source in $(event_sources); do
+		use_source "$source"
+		run timeout 60 pusdt trace -j -n 6 "$pid" i386:hit i386:guarded
+		assertEquals "$source: $(stderr)" 0 "$status"
+		assertEquals "$source" 'true thirty-two -1250999896491 -7' \
+			"$(jq -r 'select(.name == "hit") | .args |
+				"\(.[0] >= 0) \(.[1]) \(.[2]) \(.[3])"' \
+				"$tmp/stdout" | sort -u)"
+		grep -q '"guarded"' "$tmp/stdout" ||
+			fail "$source: the semaphore is up"
+		assert_soon semaphore_is 0
+	done
+	use_source default
+	assert_untouched "$pid"
+	assert_runs "$pid"
+}
+
 # clang writes no .debug_aranges, and DWARF 5 with indexed addresses.
 testClangsDebugInformation()
 {
