@@ -30,6 +30,40 @@ testAgreesWithReadelf()
 		"$tmp/compare" || fail "$(cat "$tmp/compare")"
 }
 
+# What prelink(8) does: everything is elsewhere but for what the notes say, which
+# have the base of then.
+testPrelinked()
+{
+	needs_command jq || return 0
+	needs_command objcopy || return 0
+	needs_command python3 || return 0
+	ok pusdt list -j "$probed"
+	jq '.sites, .semaphore' "$tmp/stdout" >"$tmp/before"
+	objcopy --dump-section ".note.stapsdt=$tmp/notes" "$probed" "$tmp/moved" ||
+		fail "objcopy"
+	python3 - "$tmp/notes" <<'END' || fail "python3"
+import struct, sys
+b = bytearray(open(sys.argv[1], "rb").read())
+at = 0
+while at < len(b):
+    name, desc, kind = struct.unpack_from("<3I", b, at)
+    at += 12 + (name + 3 & ~3)
+    for i, v in enumerate(struct.unpack_from("<3Q", b, at)):
+        if v:
+            struct.pack_into("<Q", b, at + 8 * i, v + 0x123000)
+    at += desc + 3 & ~3
+open(sys.argv[1], "wb").write(b)
+END
+	objcopy --update-section ".note.stapsdt=$tmp/notes" "$tmp/moved" ||
+		fail "objcopy"
+	ok pusdt list -j "$tmp/moved"
+	jq '.sites, .semaphore' "$tmp/stdout" >"$tmp/after"
+	cmp "$tmp/before" "$tmp/after" || fail "moved: $(cat "$tmp/after")"
+	target "$tmp/moved" 1 0
+	run timeout 60 pusdt trace -n 3 "$pid" test:guarded
+	assertEquals "$(stderr)" 0 "$status"
+}
+
 testFixtureOfDtrace()
 {
 	needs_command jq || return 0
