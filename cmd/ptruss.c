@@ -8,6 +8,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ptruss/ptruss.h"
@@ -29,6 +30,13 @@ static FILE *open_output(const struct options *opt)
 	/* Whole lines go out when we are about to wait. */
 	setvbuf(f, NULL, opt->pager ? _IOLBF : _IOFBF, 256 << 10);
 	return f;
+}
+
+static bool is_regular(FILE *f)
+{
+	struct stat st;
+
+	return f && fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode);
 }
 
 static int finish(struct session *s, int code)
@@ -76,6 +84,7 @@ int main(int argc, char **argv)
 		s.out = open_output(&opt);
 		if (!s.out)
 			return CMD_NONE;
+		s.to_file = is_regular(s.out);
 		s.color = opt.want_color &&
 			  (opt.pager || isatty(fileno(s.out)));
 	}
@@ -96,7 +105,9 @@ int main(int argc, char **argv)
 	if (opt.command) {
 		if (session_spawn(&s) < 0) {
 			session_close(&s);
-			return finish(&s, CMD_NONE);
+			return finish(&s, session_caught() ?
+						  128 + session_caught() :
+						  CMD_NONE);
 		}
 		child = ctl_pid(s.v[0].h);
 	} else {
@@ -113,6 +124,8 @@ int main(int argc, char **argv)
 	} else if (child && s.v[0].done && !s.v[0].stopped) {
 		r = cmd_wait(child);
 		code = r < 0 ? CMD_NONE : r;
+	} else if (child && !s.v[0].stopped && session_caught()) {
+		code = 128 + session_caught();
 	}
 	session_close(&s);
 	return finish(&s, code);

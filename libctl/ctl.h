@@ -645,6 +645,15 @@ void ctl_decode_siginfo(struct ctl_decoder *d, const void *info,
  */
 int ctl_capture_upload(struct ctl *h, const struct ctl_sysset *set,
 		       size_t string, size_t data, size_t stack);
+/*
+ * For a thread of pid that is in a call now and has no record of it yet: put
+ * behind *rec, of which number, ABI and arguments are set, what would be
+ * captured at entry, read from the process as it is now; strings, structures
+ * and buffers, no messages or vectors.  size: bytes that rec has room for, *rec
+ * included.  What cannot be read is left out.  Since: 0.1
+ */
+void ctl_capture_now(pid_t pid, struct ctl_rec_syscall *rec, size_t size,
+		     size_t string, size_t data);
 
 #ifdef __cplusplus
 }

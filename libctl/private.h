@@ -131,6 +131,8 @@ struct ctl_procinfo {
 	uint64_t sigpend, shdpend, sigblk, sigign, sigcgt;
 };
 int ctl_proc_info(pid_t pid, pid_t tid, struct ctl_procinfo *pi);
+/* It may not be controlled: ctl_fail(-EPERM) with why, and what helps. */
+int ctl_proc_denied(pid_t pid);
 /* The start time alone. */
 int ctl_proc_start(pid_t pid, uint64_t *start);
 /* The CPU that a thread runs on, or ran on last; -errno. */

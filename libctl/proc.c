@@ -140,6 +140,40 @@ int ctl_proc_info(pid_t pid, pid_t tid, struct ctl_procinfo *pi)
 	return 0;
 }
 
+static int yama_scope(void)
+{
+	char buf[16];
+
+	return slurp("/proc/sys/kernel/yama/ptrace_scope", buf,
+		     sizeof(buf)) < 0 ? 0 : atoi(buf);
+}
+
+/* As ptrace(2) decides, step by step: "Ptrace access mode checking". */
+int ctl_proc_denied(pid_t pid)
+{
+	const char *denied = strerror(EPERM);
+	struct ctl_procinfo pi;
+	bool theirs;
+
+	if (ctl_proc_info(pid, 0, &pi) < 0)
+		return ctl_failno(-EPERM);
+	if (geteuid() == 0)
+		return ctl_fail(-EPERM,
+				"%s: CAP_SYS_PTRACE is missing here, or a security module says no",
+				denied);
+	theirs = pi.uid[0] != getuid() || pi.uid[1] != getuid() ||
+		 pi.uid[2] != getuid();
+	if (theirs)
+		return ctl_fail(-EPERM, "%s: it runs as user %u; be root, or that user",
+				denied, pi.uid[1]);
+	if (yama_scope())
+		return ctl_fail(-EPERM,
+				"%s: kernel.yama.ptrace_scope is %d; be root, or start the program from here",
+				denied, yama_scope());
+	return ctl_fail(-EPERM, "%s: it has privileges, or had them; be root",
+			denied);
+}
+
 /* From stat alone. */
 static int stat_info(pid_t pid, pid_t tid, struct ctl_procinfo *pi)
 {

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "syscall.h"
 
@@ -316,4 +317,98 @@ CTL_EXPORT int ctl_capture_upload(struct ctl *h, const struct ctl_sysset *set,
 			used += len;
 		}
 	return used ? ctl_write(h, buf, used, NULL) : 0;
+}
+
+/* -- now, without a server -------------------------------------------------- */
+
+static size_t read_some(pid_t pid, uint64_t addr, void *to, size_t n)
+{
+	struct iovec local = { to, n }, remote = { (void *)addr, n };
+	ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+
+	return got < 0 ? 0 : got;
+}
+
+/* Up to its NUL, page by page: the next may not be there. */
+static size_t read_string(pid_t pid, uint64_t addr, unsigned char *to,
+			  size_t limit)
+{
+	size_t n = 0, part, got;
+	unsigned char *nul;
+
+	while (n < limit) {
+		part = 4096 - ((addr + n) & 4095);
+		if (part > limit - n)
+			part = limit - n;
+		got = read_some(pid, addr + n, to + n, part);
+		nul = memchr(to + n, 0, got);
+		if (nul)
+			return nul + 1 - to;
+		n += got;
+		if (got < part)
+			break;
+	}
+	return n;
+}
+
+/* How many bytes; SIZE_MAX: this is not for us. */
+static size_t wanted(const struct ctl_rec_syscall *rec,
+		     const struct ctl_capop *op)
+{
+	uint64_t n = rec->arg[op->len], unit = op->unit ? op->unit : 1;
+
+	switch (op->op) {
+	case CTL_CAP_STR:
+	case CTL_CAP_MEM:
+		return op->limit;
+	case CTL_CAP_IOV:
+		unit = rec->abi == CTL_ABI_COMPAT ? 8 : 16;
+		/* fall through */
+	case CTL_CAP_BUF:
+		return n > op->limit / unit ? op->limit / unit * unit :
+					      n * unit;
+	}
+	return SIZE_MAX;
+}
+
+CTL_EXPORT void ctl_capture_now(pid_t pid, struct ctl_rec_syscall *rec,
+				size_t size, size_t string, size_t data)
+{
+	struct ctl_capop op[CTL_CAP_OPS];
+	unsigned char *at = (unsigned char *)(rec + 1);
+	size_t left = size - sizeof(*rec), n;
+	struct ctl_cap *cap;
+	int i, nop;
+
+	rec->ncap = 0;
+	nop = ctl_capture_compile(rec->abi, rec->nr, string, data, 0, op);
+	for (i = 0; i < nop; i++) {
+		n = wanted(rec, &op[i]);
+		if (op[i].when != CTL_AT_ENTRY || n == SIZE_MAX ||
+		    !rec->arg[op[i].arg] || left < sizeof(*cap) + 8)
+			continue;
+		cap = (void *)at;
+		at += sizeof(*cap);
+		left = (left - sizeof(*cap)) & ~(size_t)7;
+		*cap = (struct ctl_cap){ .op = op[i].op, .arg = op[i].arg };
+		if (n > left) {
+			n = left;
+			cap->flags = CTL_CAPF_CUT;
+		}
+		if (op[i].op == CTL_CAP_STR)
+			cap->len = read_string(pid, rec->arg[op[i].arg], at, n);
+		else
+			cap->len = read_some(pid, rec->arg[op[i].arg], at, n);
+		if (op[i].op == CTL_CAP_STR ?
+			    !cap->len || at[cap->len - 1] : cap->len < n)
+			cap->flags |= cap->len == n ? CTL_CAPF_CUT :
+						      CTL_CAPF_FAULT;
+		else if (op[i].op == CTL_CAP_BUF && rec->arg[op[i].len] > n)
+			cap->flags |= CTL_CAPF_CUT;
+		n = (cap->len + 7) & ~(size_t)7;
+		at += n;
+		left -= n;
+		rec->ncap++;
+	}
+	rec->h.len = at - (unsigned char *)rec;
 }

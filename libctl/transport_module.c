@@ -47,9 +47,12 @@ static int module_fail(const struct ctl *h, int err)
 	return ctl_failh(h, -err);
 }
 
-static int open_fail(int err)
+static int open_fail(const struct ctl *h, int err)
 {
 	switch (err) {
+	case EPERM:
+	case EACCES:
+		return ctl_proc_denied(h->pid);
 	case EBUSY:
 		return ctl_fail(-err, "somebody else has it open for control");
 	case ENOENT:
@@ -119,7 +122,7 @@ static int module_open(struct ctl *h, int flags)
 	if (fd == -ENOENT && access(DEVICE, F_OK) < 0)
 		fd = open_proc(h, mode, flags);
 	if (fd < 0)
-		return open_fail(-fd);
+		return open_fail(h, -fd);
 	if (ioctl(fd, CTL_IOC_VERSION, &version) < 0)
 		r = -errno;
 	else if (version != CTL_ABI_VERSION)
@@ -131,7 +134,7 @@ static int module_open(struct ctl *h, int flags)
 		r = -ENOENT;
 	if (r < 0) {
 		close(fd);
-		return open_fail(-r);
+		return open_fail(h, -r);
 	}
 	h->start = st.start_time;
 	h->fd = fd;

@@ -21,6 +21,9 @@ testOthersProcess()
 		fails 2 "$DENIED" as_user $command "$pid"
 		stderr | grep -q "cannot control $pid: " || fail "$(stderr)"
 	done
+	# Why, and what helps.
+	fails 2 "$DENIED: it runs as user 0; be root, or that user" \
+		as_user ptruss -p "$pid"
 	assert_untouched "$pid"
 }
 

@@ -19,6 +19,57 @@ testKilledCommand()
 	assertTrue "told" "grep -q 'killed by SIGKILL' '$tmp/o'"
 }
 
+# An interrupt is the command's, and a second one, when the trace goes to a
+# file; to a pipe the second one ends the trace, and the command runs on.
+testInterrupts()
+{
+	cat >"$tmp/catches" <<-'E'
+	trap 'n=$((n + 1)); echo $n' INT
+	echo ready
+	while [ "${n:-0}" -lt 3 ]; do sleep 0.05; done
+	exit 9
+	E
+	spawn env --default-signal=INT ptruss -t kill -o "$tmp/o" sh "$tmp/catches"
+	assert_soon grep -q ready "$out"
+	for n in 1 2 3; do
+		kill -INT "$pid"
+		# (The terminal tells both.)
+		kill -INT "$(cat "/proc/$pid/task/$pid/children")"
+		assert_soon grep -q "^$n$" "$out"
+	done
+	reap "$pid"
+	assertEquals "the command's status" 9 "$status"
+	rm -f "$tmp/fifo"
+	: >"$tmp/e"
+	mkfifo "$tmp/fifo"
+	cat "$tmp/fifo" >/dev/null &
+	reader=$!
+	env --default-signal=INT ptruss -j -t kill sh "$tmp/catches" \
+		>"$tmp/fifo" 2>"$tmp/e" &
+	tracer=$!
+	assert_soon grep -q ready "$tmp/e"
+	child=$(tr -d ' ' <"/proc/$tracer/task/$tracer/children")
+	kill -INT "$tracer"
+	kill -INT "$child"
+	assert_soon grep -q '^1$' "$tmp/e"
+	kill -INT "$tracer"
+	wait "$tracer"
+	assertEquals "ended by the second" 130 $?
+	wait "$reader"
+	assert_untouched "$child"
+	kill -9 "$child"
+}
+
+# What ptruss has open is not the command's.
+testNothingIsInherited()
+{
+	plain=$(sh -c 'ls /proc/self/fd | wc -l')
+	assertEquals "descriptors" "$plain" \
+		"$(ptruss -o "$tmp/o" sh -c 'ls /proc/self/fd | wc -l')"
+	assertEquals "descriptors, -j" "$plain" "$(ptruss -j -t none \
+		sh -c 'ls /proc/self/fd | wc -l' 2>&1 >/dev/null)"
+}
+
 testNoCommand()
 {
 	run ptruss "$tmp/no-such-command"
@@ -373,7 +424,7 @@ testSleepIsReported()
 	spawn sleep 1000
 	ptruss -o "$tmp/o" -p "$pid" &
 	tracer=$!
-	assert_soon grep -q '^clock_nanosleep(.*) (sleeping...)$' "$tmp/o"
+	assert_soon grep -q '^clock_nanosleep(CLOCK_REALTIME, 0, {tv_sec=1000, tv_nsec=0}, .*) (sleeping...)$' "$tmp/o"
 	kill -TERM "$tracer"
 	wait "$tracer"
 	ptruss -i -o "$tmp/o" -p "$pid" &

@@ -78,12 +78,11 @@ int print_start(struct session *s, pid_t pid)
 int print_stop(struct session *s, const struct traced *t,
 	       const struct ctl_lwpstatus *l, const char *why)
 {
-	struct ctl_rec_syscall r = {
-		.h = { .type = CTL_REC_SYSENTRY, .tid = l->tid,
-		       .pid = ctl_pid(t->h), .time = s->last },
-		.nr = l->syscall,
-		.abi = l->sysabi,
-	};
+	union {
+		struct ctl_rec_syscall rec;
+		unsigned char room[16384];
+	} u;
+	struct ctl_rec_syscall *r = &u.rec;
 	const struct ctl_decoded *d;
 	struct buf *b = &s->line;
 	char buf[160];
@@ -91,16 +90,24 @@ int print_stop(struct session *s, const struct traced *t,
 	if (!s->out || (s->opt->format == &format_json &&
 			l->syscall == CTL_NO_SYSCALL))
 		return 0;
-	memcpy(r.arg, l->sysarg, sizeof(r.arg));
+	*r = (struct ctl_rec_syscall){
+		.h = { .type = CTL_REC_SYSENTRY, .tid = l->tid,
+		       .pid = ctl_pid(t->h), .time = s->last },
+		.nr = l->syscall,
+		.abi = l->sysabi,
+	};
+	memcpy(r->arg, l->sysarg, sizeof(r->arg));
+	if (l->syscall != CTL_NO_SYSCALL)
+		values_capture_now(s->opt, r, sizeof(u));
 	if (s->opt->format == &format_json) {
-		struct event e = { .t = t, .rec = &r.h,
-				   .call = values_of(s->values, &r) };
+		struct event e = { .t = t, .rec = &r->h,
+				   .call = values_of(s->values, r) };
 
 		format_json.event(s, &e, b);
 		return print_buf(s, b, s->out);
 	}
 	if (s->opt->follow || s->opt->lwps || s->n > 1)
-		buf_printf(b, "%d/%d:\t", r.h.pid, l->tid);
+		buf_printf(b, "%d/%d:\t", r->h.pid, l->tid);
 	if (l->syscall == CTL_NO_SYSCALL) {
 		buf_printf(b, "    *** %s", why);
 		if (l->why) {
@@ -113,13 +120,13 @@ int print_stop(struct session *s, const struct traced *t,
 		buf_str(b, " ***\n");
 		return print_buf(s, b, s->out);
 	}
-	d = values_of(s->values, &r);
-	buf_str(b, call_name(&r, d, buf));
+	d = values_of(s->values, r);
+	buf_str(b, call_name(r, d, buf));
 	buf_char(b, '(');
 	for (unsigned i = 0; i < d->nargs; i++) {
 		if (i)
 			buf_put(b, ", ", 2);
-		text_val(b, &d->arg[i], 0);
+		text_val(b, &d->arg[i], TEXT_STRUCTS);
 	}
 	buf_printf(b, ") (%s)\n", why);
 	return print_buf(s, b, s->out);

@@ -76,6 +76,7 @@ struct session {
 	int64_t last_busy;  /* when there last was something to read */
 	bool told_sleep;    /* of those that sleep since then */
 	bool failed; /* to write, and it was told */
+	bool to_file; /* out is a regular file: it never makes us wait */
 };
 
 /* A call of a function, or its return. */
@@ -126,6 +127,9 @@ struct values *values_new(const struct options *opt);
 void values_free(struct values *v);
 /* What has to be captured for them. */
 int values_capture(const struct options *opt, struct ctl *h);
+/* What a call that is not over was given, behind *r, which has size bytes. */
+void values_capture_now(const struct options *opt, struct ctl_rec_syscall *r,
+			size_t size);
 const struct ctl_decoded *values_of(struct values *v,
 				    const struct ctl_rec_syscall *r);
 /* Of a signal: valid until the next record. */
@@ -249,5 +253,7 @@ int session_spawn(struct session *s);
 int session_follow(struct session *s);
 void session_close(struct session *s);
 void session_catch_signals(void);
+/* The signal that told us to end, or was the command's; 0: none. */
+int session_caught(void);
 
 #endif

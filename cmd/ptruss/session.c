@@ -7,6 +7,7 @@
  * passed, so that the target is not slowed by our waking up.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -27,6 +28,23 @@ static void on_signal(int sig)
 {
 	caught = sig;
 	ncaught++;
+}
+
+/*
+ * Are we to end?  The first interrupt of a command is the command's, by way of
+ * the terminal; all of them are when the trace goes to a file, which never makes
+ * us wait: so programs can be traced that catch them.
+ */
+static bool told_to_end(const struct session *s)
+{
+	if (!s->opt->command || caught == SIGTERM || caught == SIGHUP)
+		return caught != 0;
+	return ncaught > 1 && !s->to_file;
+}
+
+int session_caught(void)
+{
+	return caught;
 }
 
 /* What we were started with, and a command is started with. */
@@ -182,9 +200,12 @@ int session_spawn(struct session *s)
 	int r, own = -1;
 	struct ctl *h;
 
+	/* There is no command yet that it could be meant for. */
+	if (caught)
+		return -EINTR;
 	/* When the trace goes to standard output, the command's own output must
 	 * not get in between. */
-	if (s->out == stdout && (own = dup(STDOUT_FILENO)) >= 0)
+	if (s->out == stdout && (own = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)) >= 0)
 		dup2(STDERR_FILENO, STDOUT_FILENO);
 	sigaction(SIGPIPE, &own_sigpipe, NULL);
 	calls = s->opt->calls;
@@ -390,7 +411,7 @@ static int drain(struct session *s, struct traced *t)
 			func_life(s, rec);
 		if (++n % 256 == 0) {
 			ctl_ring_release(t->h);
-			if (ncaught > 1 || (caught && !s->opt->command))
+			if (told_to_end(s))
 				return 0;
 		}
 	}
@@ -534,7 +555,7 @@ static int wait_for_news(struct session *s, bool terminal)
 		return write_failed(s);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
-	if (!caught || (s->opt->command && ncaught < 2))
+	if (!told_to_end(s))
 		r = ppoll(p, n, terminal && !gone && !look && due < 0 ? NULL : &ts, &old);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (look && r == 0 && cmd_now_ms() - s->last_busy >= SLEEP_MS) {
@@ -596,9 +617,7 @@ static int follow(struct session *s)
 			s->last_busy = cmd_now_ms();
 			s->told_sleep = false;
 		}
-		/* The first one is the command's, by way of the terminal. */
-		if (!left || ncaught > 1 || (caught && !s->opt->command) ||
-		    caught == SIGTERM || caught == SIGHUP)
+		if (!left || told_to_end(s))
 			return 0;
 		if (!busy) {
 			r = wait_for_news(s, terminal);

@@ -40,18 +40,27 @@ static bool fdset_empty(const struct fdset *f)
 	return !f->all;
 }
 
+static size_t data_limit(const struct options *opt)
+{
+	if (!fdset_empty(&opt->read_fds) || !fdset_empty(&opt->write_fds))
+		return CTL_CAP_LIMIT;
+	if (opt->raw && !opt->path && !opt->argv && !opt->envp)
+		return 0;
+	return opt->string_limit;
+}
+
 int values_capture(const struct options *opt, struct ctl *h)
 {
-	size_t data = opt->string_limit;
-
 	if (opt->count)
 		return 0;
-	if (opt->raw && !opt->path && !opt->argv && !opt->envp)
-		data = 0;
-	if (!fdset_empty(&opt->read_fds) || !fdset_empty(&opt->write_fds))
-		data = CTL_CAP_LIMIT;
-	return ctl_capture_upload(h, &opt->calls, opt->string_limit, data,
-				  opt->stack);
+	return ctl_capture_upload(h, &opt->calls, opt->string_limit,
+				  data_limit(opt), opt->stack);
+}
+
+void values_capture_now(const struct options *opt, struct ctl_rec_syscall *r,
+			size_t size)
+{
+	ctl_capture_now(r->h.tid, r, size, opt->string_limit, data_limit(opt));
 }
 
 const struct ctl_decoded *values_of(struct values *v,

@@ -1517,7 +1517,7 @@ static int attach_error(pid_t pid, int err)
 		if (pi.tracer)
 			return ctl_fail(-EBUSY, "traced by pid %d", pi.tracer);
 	}
-	return ctl_failno(-err);
+	return err == EPERM ? ctl_proc_denied(pid) : ctl_failno(-err);
 }
 
 /*
