@@ -56,6 +56,10 @@ ELF_LIBS = $(shell $(PKG_CONFIG) --libs libelf)
 DWARF_CFLAGS = $(shell $(PKG_CONFIG) --cflags libdwarf 2>/dev/null) \
 	$(addprefix -I,$(wildcard /usr/include/libdwarf))
 DWARF_LIBS = $(shell $(PKG_CONFIG) --libs libdwarf 2>/dev/null || echo -ldwarf)
+# Debian 12 has no .pc file of it.
+ZYDIS_LIBS = $(shell $(PKG_CONFIG) --libs zydis 2>/dev/null || echo -lZydis)
+# What those need who take from libctl's objects
+LIB_LIBS = $(ELF_LIBS) $(DWARF_LIBS) $(ZYDIS_LIBS)
 
 CPPFLAGS_ALL = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ilibctl -Ikmod \
 	-I$(O)/gen $(PKG_CFLAGS) $(DWARF_CFLAGS) \
@@ -104,7 +108,7 @@ $(O)/obj/%.o: %.c
 $(LIBSO): $(LIB_OBJ) libctl/libctl.map
 	@mkdir -p $(@D)
 	$(call Q,LD)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=libctl/libctl.map \
-		$(if $(SAN),,-Wl,-z,defs) $(LDFLAGS_ALL) -o $@ $(LIB_OBJ) $(ELF_LIBS) $(DWARF_LIBS) $(LIBS)
+		$(if $(SAN),,-Wl,-z,defs) $(LDFLAGS_ALL) -o $@ $(LIB_OBJ) $(LIB_LIBS) $(LIBS)
 	@ln -sf $(SOFILE) $(O)/lib/$(SONAME)
 	@ln -sf $(SONAME) $(O)/lib/libctl.so
 

@@ -179,7 +179,7 @@ static void memory_written(struct flow *f, struct state *s,
 	if (!i->has_memory || i->reads_only)
 		return;
 	if (stack_address(s, i, &at))
-		forget_range(s, at, 64);
+		forget_range(s, at, FLOW_STORE_MAX);
 	else if (f->escaped || i->base == SP)
 		forget_slots(s);
 }

@@ -1,663 +1,207 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * flow_insn.c - instructions of x86-64, decoded for flow.c: how long each is and
- * what it changes.  All of them that compilers write, those of vectors too;
- * emulate.c, which does instructions, knows fewer and of these more.
+ * what it changes.  Zydis knows them; here its answers become flow.c's terms,
+ * and what it leaves out is added.
  */
 #include "flow_insn.h"
-#include "cursor.h"
+#include "x86.h"
 
-/* Returns the middle of ModR/M as it is there. */
-static unsigned modrm(struct cursor *c, struct flow_insn *i)
+_Static_assert(NONE == X86_NOREG, "one is taken for the other");
+
+/* The kind, by what it is and by where it leads; false: not known. */
+static bool find_kind(struct flow_insn *i, const struct x86_insn *x)
 {
-	uint8_t m = byte(c), sib;
-	unsigned mod = m >> 6, low = m & 7, middle = m >> 3 & 7;
-	bool rip = mod == 0 && low == 5;
+	bool relative = x86_is_number(&x->o[0]) && x->o[0].imm.is_relative;
 
-	i->reg = middle | (c->rex & REX_R ? 8 : 0);
-	if (mod == 3) {
-		i->rm = low | (c->rex & REX_B ? 8 : 0);
-		return middle;
-	}
-	i->has_memory = true;
-	i->foreign |= c->seg;
-	i->base = rip ? NONE : low | (c->rex & REX_B ? 8 : 0);
-	if (low == 4) {
-		sib = byte(c);
-		i->index = (sib >> 3 & 7) | (c->rex & REX_X ? 8 : 0);
-		if (i->index == 4)
-			i->index = NONE;
-		i->base = (sib & 7) | (c->rex & REX_B ? 8 : 0);
-		if ((sib & 7) == 5 && mod == 0) {
-			i->base = NONE;
-			rip = true; /* as long a displacement */
-		}
-	}
-	if (mod == 1)
-		i->disp = number(c, 1);
-	else if (mod == 2 || rip)
-		i->disp = number(c, 4);
-	return middle;
-}
-
-static void immediate(struct cursor *c, unsigned size)
-{
-	number(c, size > 4 ? 4 : size);
-}
-
-static void writes(struct flow_insn *i, unsigned reg)
-{
-	if (reg < NREGS)
-		i->writes |= BIT(reg);
-}
-
-/* A byte register without a REX prefix may be ah: the register is written. */
-static void writes_byte(struct cursor *c, struct flow_insn *i, unsigned reg)
-{
-	if (reg < NREGS && !c->has_rex && reg >= 4 && reg < 8)
-		reg -= 4;
-	writes(i, reg);
-}
-
-static void jump(struct cursor *c, struct flow_insn *i, enum kind kind,
-		 unsigned size)
-{
-	i->kind = kind;
-	i->target = number(c, size);
-	c->failed |= c->opsize; /* not what it seems */
-}
-
-/* mov: to rm, or to reg */
-static void mov(struct cursor *c, struct flow_insn *i, unsigned size,
-		bool to_reg)
-{
-	modrm(c, i);
-	i->size = size;
-	if (i->has_memory) {
-		i->effect = to_reg ? LOAD : STORE;
-		i->reads_only = to_reg;
-		if (to_reg && size < 4) {
-			i->effect = OTHER; /* the rest stays */
-			size == 1 ? writes_byte(c, i, i->reg) :
-				    writes(i, i->reg);
-		} else if (!to_reg && size == 1 && !c->has_rex && i->reg >= 4) {
-			i->effect = OTHER;
-		}
-		return;
-	}
-	if (size < 4) {
-		size == 1 ? writes_byte(c, i, to_reg ? i->reg : i->rm) :
-			    writes(i, to_reg ? i->reg : i->rm);
-		return;
-	}
-	if (!to_reg) {
-		uint8_t rm = i->rm;
-
-		i->rm = i->reg;
-		i->reg = rm;
-	}
-	i->effect = MOVE;
-}
-
-/* movzx, movsx: the low bytes are the source's */
-static void extend(struct cursor *c, struct flow_insn *i, unsigned from)
-{
-	modrm(c, i);
-	i->size = from;
-	i->reads_only = true;
-	if (word_size(c) < 4 ||
-	    (!i->has_memory && from == 1 && !c->has_rex && i->rm >= 4)) {
-		writes(i, i->reg);
-		return;
-	}
-	i->effect = i->has_memory ? LOAD : MOVE;
-}
-
-static void unary(struct cursor *c, struct flow_insn *i, uint8_t b)
-{
-	unsigned middle = modrm(c, i);
-	bool is_byte = !(b & 1);
-
-	if (b == 0xf6 || b == 0xf7) {
-		if (middle < 2) {
-			immediate(c, is_byte ? 1 : word_size(c));
-			i->reads_only = true;
-		} else if (middle < 4) {
-			is_byte ? writes_byte(c, i, i->rm) : writes(i, i->rm);
-		} else {
-			i->writes |= BIT(AX) | BIT(DX);
-			i->reads_only = true;
-		}
-		return;
-	}
-	switch (middle) { /* 0xfe, 0xff */
-	case 0:
-	case 1:
-		is_byte ? writes_byte(c, i, i->rm) : writes(i, i->rm);
-		return;
-	case 2:
+	switch (x->z.meta.category) {
+	case ZYDIS_CATEGORY_CALL:
 		i->kind = CALL;
-		i->reads_only = true;
 		break;
-	case 4:
-		i->kind = ANYWHERE;
-		i->reads_only = true;
+	case ZYDIS_CATEGORY_COND_BR:
+		i->kind = relative ? BRANCH : PLAIN; /* xend */
 		break;
-	case 6:
-		i->effect = PUSH;
-		i->reads_only = true;
-		i->reg = i->has_memory ? NONE : i->rm;
-		c->failed |= c->opsize;
+	case ZYDIS_CATEGORY_UNCOND_BR:
+		i->kind = relative ? JUMP : ANYWHERE;
 		break;
+	case ZYDIS_CATEGORY_RET:
+		i->kind = STOP;
+		break;
+	case ZYDIS_CATEGORY_INTERRUPT:
+		return x->z.mnemonic == ZYDIS_MNEMONIC_INT3;
+	case ZYDIS_CATEGORY_SYSCALL:
+		return x->z.mnemonic == ZYDIS_MNEMONIC_SYSCALL;
+	case ZYDIS_CATEGORY_SYSRET:
+	case ZYDIS_CATEGORY_PADLOCK: /* Zydis does not know all of it */
+	case ZYDIS_CATEGORY_IO: /* hypervisors answer in any register */
+	case ZYDIS_CATEGORY_IOSTRINGOP:
+	case ZYDIS_CATEGORY_VTX:
+	case ZYDIS_CATEGORY_SGX:
+		return false;
 	default:
-		c->failed = true;
+		break;
 	}
-	c->failed |= is_byte;
+	switch (x->z.mnemonic) {
+	case ZYDIS_MNEMONIC_HLT:
+	case ZYDIS_MNEMONIC_UD0:
+	case ZYDIS_MNEMONIC_UD1:
+	case ZYDIS_MNEMONIC_UD2:
+		i->kind = STOP;
+		break;
+	case ZYDIS_MNEMONIC_XABORT: /* in a transaction only */
+		return false;
+	default:
+		break;
+	}
+	if (relative)
+		i->target = x->o[0].imm.value.s;
+	return i->kind == STOP ||
+	       (x->z.meta.branch_type != ZYDIS_BRANCH_TYPE_FAR &&
+		!(x->z.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED));
 }
 
-static void arithmetic(struct cursor *c, struct flow_insn *i, uint8_t b)
+/* mov, movzx, movsx: the low bytes are the source's. */
+static void move(struct flow_insn *i, const ZydisDecodedOperand *to,
+		 const ZydisDecodedOperand *from)
 {
-	bool is_byte = !(b & 1), compares = (b & 0x38) == 0x38;
-	unsigned to;
+	enum effect effect = x86_is_memory(to)   ? STORE :
+			     x86_is_memory(from) ? LOAD : MOVE;
 
-	if ((b & 7) >= 4) {
-		immediate(c, is_byte ? 1 : word_size(c));
-		if (!compares)
-			writes(i, AX);
+	i->reg = x86_number(effect == STORE ? from->reg.value : to->reg.value);
+	i->rm = effect == MOVE ? x86_number(from->reg.value) : NONE;
+	if (i->reg == NONE || (effect == MOVE && i->rm == NONE) ||
+	    x86_is_high(from))
 		return;
-	}
-	modrm(c, i);
-	i->reads_only = compares || b & 2;
-	to = b & 2 ? i->reg : i->rm;
-	if (!compares)
-		is_byte ? writes_byte(c, i, to) : writes(i, to);
+	if (effect != STORE && to->size < 32)
+		return; /* the rest stays */
+	i->effect = effect;
+	i->size = (to->size < from->size ? to->size : from->size) / 8;
 }
 
-/* 0x80, 0x81, 0x83: with an immediate */
-static void arithmetic_imm(struct cursor *c, struct flow_insn *i, uint8_t b)
+static void find_effect(struct flow_insn *i, const struct x86_insn *x)
 {
-	unsigned middle = modrm(c, i), size = word_size(c);
-	int64_t v = number(c, b == 0x81 ? (size > 4 ? 4 : size) : 1);
+	const ZydisDecodedOperand *o = x->o;
 
-	if (middle == 7) {
-		i->reads_only = true;
-		return;
-	}
-	b == 0x80 ? writes_byte(c, i, i->rm) : writes(i, i->rm);
-	if (i->rm < NREGS && b != 0x80 && size == 8 &&
-	    (middle == 0 || middle == 5)) {
+	switch (x->z.mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+	case ZYDIS_MNEMONIC_MOVZX:
+	case ZYDIS_MNEMONIC_MOVSX:
+	case ZYDIS_MNEMONIC_MOVSXD:
+		if (!x86_is_number(&o[1]))
+			move(i, &o[0], &o[1]);
+		break;
+	case ZYDIS_MNEMONIC_LEA:
+		i->reg = x86_number(o[0].reg.value);
+		if (o[0].size == 64 && x->z.address_width == 64)
+			i->effect = ADDRESS;
+		break;
+	case ZYDIS_MNEMONIC_ADD:
+	case ZYDIS_MNEMONIC_SUB:
+		if (!x86_is_reg(&o[0]) || o[0].size != 64 ||
+		    !x86_is_number(&o[1]))
+			break;
 		i->effect = ADD;
-		i->reg = i->rm;
-		i->disp = middle == 0 ? v : -v;
-		i->writes = 0;
-	}
-}
-
-static void three_bytes(struct cursor *c, struct flow_insn *i, unsigned map,
-			uint8_t b, unsigned vvvv)
-{
-	modrm(c, i);
-	if (map == 3) {
-		number(c, 1);
-		if (b >= 0x14 && b <= 0x17)
-			writes(i, i->rm);
-		if (b >= 0x60 && b <= 0x63)
-			writes(i, CX);
-		if (b == 0xf0)
-			writes(i, i->reg);
-		return;
-	}
-	if (b == 0xf0 || b == 0xf1 || b == 0xf2 || b == 0xf5 || b == 0xf6 ||
-	    b == 0xf7)
-		writes(i, i->reg);
-	if (b == 0xf3 || b == 0xf6)
-		writes(i, vvvv);
-}
-
-/* With ModR/M; those of vectors as with a VEX prefix. */
-static void vector_or_other(struct cursor *c, struct flow_insn *i, uint8_t b)
-{
-	modrm(c, i);
-	switch (b) {
-	case 0x50: /* movmsk */
-	case 0xd7:
-	case 0xc5:
-	case 0x2c: /* to an integer */
-	case 0x2d:
-	case 0x78:
-	case 0x79:
-	case 0x93: /* from a mask; in here with VEX only */
-		writes(i, i->reg);
+		i->reg = x86_number(o[0].reg.value);
+		i->disp = x->z.mnemonic == ZYDIS_MNEMONIC_ADD ?
+				  o[1].imm.value.s : -o[1].imm.value.s;
 		break;
-	case 0x7e:
-		writes(i, i->rm);
+	case ZYDIS_MNEMONIC_PUSH:
+	case ZYDIS_MNEMONIC_POP:
+		if (x86_is_reg(&o[0]))
+			i->reg = x86_number(o[0].reg.value);
+		/* fall through */
+	case ZYDIS_MNEMONIC_PUSHFQ:
+	case ZYDIS_MNEMONIC_POPFQ:
+		i->effect = x->z.meta.category == ZYDIS_CATEGORY_PUSH ? PUSH :
+								      POP;
 		break;
-	case 0x10: /* loads, with most compilers */
-	case 0x28:
-	case 0x6e:
-	case 0x6f:
-		i->reads_only = true;
-		break;
-	}
-	if ((b >= 0x70 && b <= 0x73) || b == 0xc2 || (b >= 0xc4 && b <= 0xc6))
-		number(c, 1);
-}
-
-static void two_bytes(struct cursor *c, struct flow_insn *i)
-{
-	uint8_t b = byte(c);
-	unsigned middle;
-
-	switch (b) {
-	case 0x05: /* syscall */
-		i->writes |= BIT(AX) | BIT(CX) | BIT(R11);
-		i->foreign = i->has_memory = true;
-		break;
-	case 0x06:
-	case 0x08:
-	case 0x09:
-	case 0x30:
-	case 0x77:
-		break;
-	case 0x0b:
-		i->kind = STOP;
-		break;
-	case 0x31:
-	case 0x32:
-	case 0x33:
-		i->writes |= BIT(AX) | BIT(DX);
-		break;
-	case 0x38:
-		three_bytes(c, i, 2, byte(c), NONE);
-		break;
-	case 0x3a:
-		three_bytes(c, i, 3, byte(c), NONE);
-		break;
-	case 0x80 ... 0x8f:
-		jump(c, i, BRANCH, 4);
-		break;
-	case 0xa2:
-		i->writes |= BIT(AX) | BIT(BX) | BIT(CX) | BIT(DX);
-		break;
-	case 0xc8 ... 0xcf:
-		writes(i, (b & 7) | (c->rex & REX_B ? 8 : 0));
-		break;
-	case 0x00:
-	case 0x01: /* many; xgetbv, rdtscp ... */
-		modrm(c, i);
-		writes(i, i->rm);
-		i->writes |= BIT(AX) | BIT(BX) | BIT(CX) | BIT(DX);
-		break;
-	case 0x02:
-	case 0x03:
-	case 0x40 ... 0x4f: /* cmov */
-	case 0xb8:
-	case 0xbc:
-	case 0xbd:
-	case 0xaf:
-		modrm(c, i);
-		i->reads_only = true;
-		writes(i, i->reg);
-		break;
-	case 0x0d: /* prefetch, long nops */
-	case 0x18 ... 0x1d:
-	case 0x1f:
-	case 0xa3: /* bt */
-		modrm(c, i);
-		i->reads_only = true;
-		break;
-	case 0x1e: /* endbr64; rdssp */
-		if (modrm(c, i) == 1)
-			writes(i, i->rm);
-		i->reads_only = true;
-		break;
-	case 0x20 ... 0x23:
-	case 0x90 ... 0x9f:
-		modrm(c, i);
-		b < 0x90 ? writes(i, i->rm) : writes_byte(c, i, i->rm);
-		break;
-	case 0xa4:
-	case 0xac:
-		modrm(c, i);
-		number(c, 1);
-		writes(i, i->rm);
-		break;
-	case 0xa5:
-	case 0xad:
-	case 0xab:
-	case 0xb3:
-	case 0xbb:
-	case 0xae:
-		modrm(c, i);
-		writes(i, i->rm);
-		break;
-	case 0xba:
-		middle = modrm(c, i);
-		number(c, 1);
-		if (middle != 4)
-			writes(i, i->rm);
-		break;
-	case 0xb0:
-	case 0xb1:
-		modrm(c, i);
-		writes(i, i->rm);
-		writes_byte(c, i, i->rm);
-		writes(i, AX);
-		break;
-	case 0xb6:
-	case 0xb7:
-	case 0xbe:
-	case 0xbf:
-		extend(c, i, b & 1 ? 2 : 1);
-		break;
-	case 0xc0:
-	case 0xc1:
-		modrm(c, i);
-		writes(i, i->rm);
-		writes(i, i->reg);
-		writes_byte(c, i, i->rm);
-		writes_byte(c, i, i->reg);
-		break;
-	case 0xc7:
-		modrm(c, i);
-		writes(i, i->rm);
-		i->writes |= BIT(AX) | BIT(DX);
-		break;
-	case 0x10 ... 0x17:
-	case 0x28 ... 0x2f:
-	case 0x50 ... 0x76:
-	case 0x7c ... 0x7f:
-	case 0xc2 ... 0xc6:
-	case 0xd0 ... 0xfe:
-		vector_or_other(c, i, b);
-		break;
-	default:
-		c->failed = true;
-	}
-}
-
-/* The prefixes of AVX: 2 or 3 bytes */
-static void vex(struct cursor *c, struct flow_insn *i, uint8_t first)
-{
-	uint8_t p1 = byte(c), p2 = p1, b;
-	unsigned map = 1, vvvv;
-
-	c->rex = p1 & 0x80 ? 0 : 4;
-	if (first == 0xc4) {
-		p2 = byte(c);
-		c->rex |= (p1 & 0x40 ? 0 : 2) | (p1 & 0x20 ? 0 : 1);
-		map = p1 & 0x1f;
-	}
-	vvvv = ~p2 >> 3 & 15;
-	b = byte(c);
-	if (map == 1 && b == 0x77)
-		return;
-	if (map == 1)
-		vector_or_other(c, i, b);
-	else if (map == 2 || map == 3)
-		three_bytes(c, i, map, b, vvvv);
-	else
-		c->failed = true;
-}
-
-/* That of AVX-512: its displacements are scaled. */
-static void evex(struct cursor *c, struct flow_insn *i)
-{
-	uint8_t p0 = byte(c), b;
-	unsigned map = p0 & 7;
-
-	c->rex = (p0 & 0x80 ? 0 : 4) | (p0 & 0x40 ? 0 : 2) |
-		 (p0 & 0x20 ? 0 : 1);
-	byte(c);
-	byte(c);
-	b = byte(c);
-	if (map == 1 || map == 5)
-		vector_or_other(c, i, b);
-	else if (map == 2 || map == 3 || map == 6)
-		three_bytes(c, i, map == 3 ? 3 : 2, b, NONE);
-	else
-		c->failed = true;
-	i->foreign = true;
-	i->reads_only = false;
-}
-
-static void one_byte(struct cursor *c, struct flow_insn *i, uint8_t b)
-{
-	unsigned low = (b & 7) | (c->rex & REX_B ? 8 : 0), middle;
-
-	switch (b) {
-	case 0x00 ... 0x05:
-	case 0x08 ... 0x0d:
-	case 0x10 ... 0x15:
-	case 0x18 ... 0x1d:
-	case 0x20 ... 0x25:
-	case 0x28 ... 0x2d:
-	case 0x30 ... 0x35:
-	case 0x38 ... 0x3d:
-		arithmetic(c, i, b);
-		break;
-	case 0x0f:
-		two_bytes(c, i);
-		break;
-	case 0x50 ... 0x5f:
-		i->effect = b < 0x58 ? PUSH : POP;
-		i->reg = low;
-		c->failed |= c->opsize;
-		break;
-	case 0x62:
-		evex(c, i);
-		break;
-	case 0x63:
-		extend(c, i, 4);
-		break;
-	case 0x68:
-	case 0x6a:
-		i->effect = PUSH;
-		i->reg = NONE;
-		number(c, b == 0x68 ? 4 : 1);
-		c->failed |= c->opsize;
-		break;
-	case 0x69:
-	case 0x6b:
-		modrm(c, i);
-		i->reads_only = true;
-		b == 0x69 ? immediate(c, word_size(c)) : immediate(c, 1);
-		writes(i, i->reg);
-		break;
-	case 0x6c ... 0x6f:
-	case 0xa4 ... 0xa7:
-	case 0xaa ... 0xaf:
-		i->writes |= BIT(AX) | BIT(CX) | BIT(SI) | BIT(DI);
-		i->has_memory = i->foreign = true;
-		break;
-	case 0x70 ... 0x7f:
-		jump(c, i, BRANCH, 1);
-		break;
-	case 0x80:
-	case 0x81:
-	case 0x83:
-		arithmetic_imm(c, i, b);
-		break;
-	case 0x84:
-	case 0x85:
-		modrm(c, i);
-		i->reads_only = true;
-		break;
-	case 0x86:
-	case 0x87:
-		modrm(c, i);
-		writes_byte(c, i, i->rm);
-		writes_byte(c, i, i->reg);
-		writes(i, i->rm);
-		writes(i, i->reg);
-		break;
-	case 0x88 ... 0x8b:
-		mov(c, i, b & 1 ? word_size(c) : 1, b & 2);
-		break;
-	case 0x8c:
-		modrm(c, i);
-		writes(i, i->rm);
-		break;
-	case 0x8d:
-		modrm(c, i);
-		i->reads_only = true;
-		i->effect = word_size(c) == 8 ? ADDRESS : OTHER;
-		if (i->effect == OTHER)
-			writes(i, i->reg);
-		c->failed |= !i->has_memory;
-		break;
-	case 0x8e:
-		modrm(c, i);
-		break;
-	case 0x90 ... 0x97:
-		if (low) {
-			writes(i, AX);
-			writes(i, low);
-		}
-		break;
-	case 0x98:
-	case 0x9f:
-	case 0xd7:
-		writes(i, AX);
-		break;
-	case 0x99:
-		writes(i, DX);
-		break;
-	case 0x9c:
-		i->effect = PUSH;
-		i->reg = NONE;
-		break;
-	case 0x9d:
-		i->effect = POP;
-		i->reg = NONE;
-		break;
-	case 0x9b:
-	case 0x9e:
-	case 0xcc:
-	case 0xf5:
-	case 0xf8 ... 0xfd:
-		break;
-	case 0xa0 ... 0xa3:
-		number(c, 8);
-		i->has_memory = i->foreign = true;
-		writes(i, AX);
-		break;
-	case 0xa8:
-	case 0xa9:
-		immediate(c, b & 1 ? word_size(c) : 1);
-		break;
-	case 0xb0 ... 0xb7:
-		number(c, 1);
-		writes_byte(c, i, low);
-		break;
-	case 0xb8 ... 0xbf:
-		number(c, word_size(c));
-		writes(i, low);
-		break;
-	case 0xc0:
-	case 0xc1:
-	case 0xd0 ... 0xd3:
-		modrm(c, i);
-		if (b < 0xd0)
-			number(c, 1);
-		b & 1 ? writes(i, i->rm) : writes_byte(c, i, i->rm);
-		break;
-	case 0xc2:
-		number(c, 2);
-		i->kind = STOP;
-		break;
-	case 0xc3:
-	case 0xf4:
-		i->kind = STOP;
-		break;
-	case 0xc4:
-	case 0xc5:
-		vex(c, i, b);
-		break;
-	case 0xc6:
-	case 0xc7:
-		middle = modrm(c, i);
-		immediate(c, b & 1 ? word_size(c) : 1);
-		c->failed |= middle != 0;
-		b & 1 ? writes(i, i->rm) : writes_byte(c, i, i->rm);
-		break;
-	case 0xc9:
+	case ZYDIS_MNEMONIC_LEAVE:
 		i->effect = LEAVE;
 		break;
-	case 0xd8 ... 0xdf:
-		modrm(c, i);
-		if (b == 0xdf)
-			writes(i, AX); /* fnstsw */
+	default:
 		break;
-	case 0xe0 ... 0xe3:
-		jump(c, i, BRANCH, 1);
-		writes(i, CX);
+	}
+}
+
+/* One that is written says more than one that is read. */
+static void memory(struct flow_insn *i, const ZydisDecodedOperand *o)
+{
+	bool written = o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
+
+	if (i->has_memory && !written)
+		return;
+	i->has_memory = true;
+	i->reads_only &= !written;
+	i->base = x86_number(o->mem.base);
+	i->index = x86_number(o->mem.index);
+	i->disp = o->mem.disp.value;
+	/* Of strings, by vectors, tiles, or more than flow.c forgets */
+	i->foreign |= o->visibility != ZYDIS_OPERAND_VISIBILITY_EXPLICIT ||
+		      o->mem.type == ZYDIS_MEMOP_TYPE_VSIB ||
+		      (written && (!o->size || o->size > 8 * FLOW_STORE_MAX)) ||
+		      o->mem.segment == ZYDIS_REGISTER_FS ||
+		      o->mem.segment == ZYDIS_REGISTER_GS;
+}
+
+static void reg(struct flow_insn *i, const ZydisDecodedOperand *o)
+{
+	uint8_t n = x86_number(o->reg.value);
+
+	if (o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE && n != NONE)
+		i->writes |= BIT(n);
+}
+
+/* What Zydis does not say. */
+static void add_unsaid(struct flow_insn *i, const struct x86_insn *x)
+{
+	switch (x->z.meta.category) {
+	case ZYDIS_CATEGORY_STRINGOP:
+		i->writes |= BIT(CX) | BIT(SI) | BIT(DI);
 		break;
-	case 0xe8:
-		jump(c, i, CALL, 4);
-		break;
-	case 0xe9:
-	case 0xeb:
-		jump(c, i, JUMP, b == 0xe9 ? 4 : 1);
-		break;
-	case 0xf6:
-	case 0xf7:
-	case 0xfe:
-	case 0xff:
-		unary(c, i, b);
+	case ZYDIS_CATEGORY_SYSCALL: /* its result, and whatever it writes */
+		i->writes |= BIT(AX);
+		i->has_memory = i->foreign = true;
+		i->reads_only = false;
 		break;
 	default:
-		c->failed = true;
+		break;
 	}
+	/* vmmcall and so on: whoever answers may use these. */
+	if (x->z.opcode_map == ZYDIS_OPCODE_MAP_0F && x->z.opcode <= 1)
+		i->writes |= BIT(AX) | BIT(BX) | BIT(CX) | BIT(DX);
+	/* The bit may be far from the address. */
+	if (x->z.meta.category == ZYDIS_CATEGORY_BITBYTE &&
+	    x86_is_memory(&x->o[0]) && x86_is_reg(&x->o[1]))
+		i->foreign = true;
 }
 
 bool flow_decode(const uint8_t *code, size_t n, struct flow_insn *i)
 {
-	struct cursor c = { .p = code, .n = n < 15 ? n : 15 };
-	bool prefixed = true;
-	uint8_t b = 0;
+	struct x86_insn x;
+	bool on_stack;
 
-	*i = (struct flow_insn){
-		.reg = NONE, .rm = NONE, .base = NONE, .index = NONE
-	};
-	while (prefixed && !c.failed) {
-		b = byte(&c);
-		switch (b) {
-		case 0x66:
-			c.opsize = true;
-			break;
-		case 0x26:
-		case 0x2e:
-		case 0x36:
-		case 0x3e:
-		case 0xf0:
-		case 0xf2:
-		case 0xf3:
-			break;
-		case 0x64:
-		case 0x65:
-			c.seg = true;
-			break;
-		case 0x67: /* addresses of four bytes */
-			i->foreign = true;
-			break;
-		default:
-			prefixed = false;
-		}
+	*i = (struct flow_insn){ .reg = NONE, .rm = NONE, .base = NONE,
+				 .index = NONE, .reads_only = true };
+	if (!x86_decode(code, n, &x) || !find_kind(i, &x))
+		return false;
+	i->len = x.z.length;
+	find_effect(i, &x);
+	on_stack = i->kind == CALL || i->effect == PUSH || i->effect == POP ||
+		   i->effect == LEAVE;
+	if (x86_is_short(&x) &&
+	    (on_stack || (i->kind != PLAIN && i->kind != STOP)))
+		return false;
+	if (i->effect == POP && x86_is_memory(&x.o[0]))
+		return false;
+	/* What they do to the stack is hidden: the effect says it. */
+	for (unsigned k = 0; k < (on_stack ? x.z.operand_count_visible :
+					     x.z.operand_count); k++) {
+		if (x86_is_memory(&x.o[k]))
+			memory(i, &x.o[k]);
+		else if (x86_is_reg(&x.o[k]))
+			reg(i, &x.o[k]);
 	}
-	if ((b & 0xf0) == 0x40) {
-		c.has_rex = true;
-		c.rex = b;
-		b = byte(&c);
-	}
-	if (c.rex & REX_W)
-		c.opsize = false;
-	one_byte(&c, i, b);
-	i->len = c.at;
-	if (i->foreign && i->effect == ADDRESS) {
-		/* "lea" with a segment or a short address */
-		i->effect = OTHER;
-		writes(i, i->reg);
-	}
-	return !c.failed;
+	i->foreign |= x.z.address_width != 64;
+	add_unsaid(i, &x);
+	return true;
 }

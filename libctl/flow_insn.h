@@ -37,6 +37,8 @@ enum effect {
 	LEAVE,
 };
 
+#define FLOW_STORE_MAX 64 /* bytes that one writes, if it is not "foreign" */
+
 struct flow_insn {
 	uint8_t len;
 	enum kind kind;
@@ -48,7 +50,7 @@ struct flow_insn {
 	uint8_t reg, rm; /* rm: NONE if it is memory */
 	uint8_t size;	 /* of MOVE, LOAD, STORE: bytes that are the same */
 	uint8_t base, index;
-	bool foreign; /* memory: fs or gs, or no plain displacement */
+	bool foreign; /* memory: fs or gs, or not just there */
 	int64_t disp;
 };
 

@@ -60,7 +60,7 @@ $(COMMONA): $(COMMON_OBJ)
 
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(COMMONA) $(LIBA)
 	@mkdir -p $(@D)
-	$(call Q,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(JSON_LIBS) $(ELF_LIBS) $(DWARF_LIBS) $(LIBS)
+	$(call Q,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(JSON_LIBS) $(LIB_LIBS) $(LIBS)
 
 tracees: $(TRACEE_BINS)
 units: $(UNIT_BINS)

@@ -16,7 +16,7 @@ comma := ,
 .PHONY: fuzz fuzz-run fuzz-replay
 $(O)/tests/fuzz/%: $(O)/obj/tests/fuzz/%.o $(O)/obj/tests/fuzz/replay.o $(LIBA)
 	@mkdir -p $(@D)
-	$(call Q,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(ELF_LIBS) $(DWARF_LIBS) $(LIBS)
+	$(call Q,LD)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIB_LIBS) $(LIBS)
 
 fuzz-replay: $(FUZZ_REPLAYS)
 test-programs: $(FUZZ_REPLAYS)
@@ -27,7 +27,7 @@ fuzz:
 fuzz-link: $(LIBA) $(FUZZES:%=$(O)/obj/tests/fuzz/%.o)
 	for f in $(FUZZES); do \
 		$(CC) -fsanitize=address,undefined,fuzzer -o $(O)/$$f \
-			$(O)/obj/tests/fuzz/$$f.o $(LIBA) $(ELF_LIBS) $(FUZZ_DWARF) $(LIBS) || exit; \
+			$(O)/obj/tests/fuzz/$$f.o $(LIBA) $(ELF_LIBS) $(FUZZ_DWARF) $(ZYDIS_LIBS) $(LIBS) || exit; \
 	done
 
 fuzz-run: fuzz

@@ -3,7 +3,8 @@
  * What flow.c says of functions of the C library, against what they do: a child
  * calls them, step by step, and at each instruction places that are said to
  * have one value have to have it, and what is said to be from the entry has to
- * be what was there.
+ * be what was there.  What flow_insn.c says of each instruction, too: nothing
+ * else has changed, and it goes on where it should.
  *
  *     flow [STEPS]
  */
@@ -22,6 +23,7 @@
 
 #include "../../libctl/ctl.h"
 #include "../../libctl/flow.h"
+#include "../../libctl/flow_insn.h"
 #include "check.h"
 
 static pid_t child;
@@ -140,6 +142,77 @@ static void compare(const struct frame *fr, const uint64_t *now, uint64_t pc)
 	fr->f->compared++;
 }
 
+/* -- instructions -------------------------------------------------------------- */
+
+/* In the order of the processor. */
+static void hardware(const struct user_regs_struct *u, uint64_t *r)
+{
+	const uint64_t v[NREGS] = { u->rax, u->rcx, u->rdx, u->rbx,
+				    u->rsp, u->rbp, u->rsi, u->rdi,
+				    u->r8,  u->r9,  u->r10, u->r11,
+				    u->r12, u->r13, u->r14, u->r15 };
+
+	memcpy(r, v, sizeof(v));
+}
+
+static uint32_t may_change(const struct flow_insn *i)
+{
+	switch (i->effect) {
+	case MOVE:
+	case LOAD:
+	case ADDRESS:
+	case ADD:
+		return BIT(i->reg);
+	case STORE:
+		return 0;
+	case PUSH:
+		return BIT(SP);
+	case POP:
+		return BIT(SP) | (i->reg == NONE ? 0 : BIT(i->reg));
+	case LEAVE:
+		return BIT(SP) | BIT(BP);
+	default: /* calls, returns */
+		return i->writes | (i->kind == PLAIN ? 0 : BIT(SP));
+	}
+}
+
+static bool goes_to(const struct flow_insn *i, int64_t by)
+{
+	switch (i->kind) {
+	case PLAIN: /* or the next round of "rep" */
+		return by == i->len || by == 0;
+	case JUMP:
+		return by == i->len + i->target;
+	case BRANCH:
+		return by == i->len || by == i->len + i->target;
+	case CALL:
+		return !i->target || by == i->len + i->target;
+	default:
+		return true;
+	}
+}
+
+static void compare_insn(const struct flow_insn *i,
+			 const struct user_regs_struct *before,
+			 const struct user_regs_struct *after)
+{
+	uint64_t was[NREGS], now[NREGS];
+
+	hardware(before, was);
+	hardware(after, now);
+	for (unsigned r = 0; r < NREGS; r++)
+		CHECK(was[r] == now[r] || may_change(i) & BIT(r),
+		      "%#llx: register %u has changed", before->rip, r);
+	CHECK(goes_to(i, (int64_t)(after->rip - before->rip)),
+	      "%#llx to %#llx", before->rip, after->rip);
+	if (i->effect == MOVE)
+		CHECK(same(now[i->reg], was[i->rm], i->size), "%#llx: not moved",
+		      before->rip);
+	if (i->effect == ADD)
+		CHECK(now[i->reg] == was[i->reg] + (uint64_t)i->disp,
+		      "%#llx: not added", before->rip);
+}
+
 /* -- the child ----------------------------------------------------------------- */
 
 static int by_number(const void *a, const void *b)
@@ -203,7 +276,10 @@ int main(int argc, char **argv)
 	static struct frame frames[DEEP];
 	unsigned long n = 0, compared = 0, followed = 0;
 	unsigned depth = 0;
-	struct user_regs_struct u;
+	struct user_regs_struct u, before;
+	struct flow_insn insn;
+	unsigned long decoded = 0;
+	bool known = false;
 	uint64_t now[16];
 	int status;
 
@@ -221,6 +297,11 @@ int main(int argc, char **argv)
 		struct function *f;
 		struct frame *fr;
 
+		if (known)
+			compare_insn(&insn, &before, &u);
+		before = u;
+		known = flow_decode((const uint8_t *)u.rip, 15, &insn);
+		decoded += known;
 		registers(&u, now);
 		while (depth && u.rsp > frames[depth - 1].sp)
 			depth--; /* it has returned */
@@ -248,5 +329,7 @@ int main(int argc, char **argv)
 	printf("%u functions, %lu followed, %lu instructions compared\n",
 	       nfunctions, followed, compared);
 	CHECK(followed > 10 && compared > 1000, "too few");
+	CHECK(decoded > n / 100 * 99, "%lu of %lu instructions known", decoded,
+	      n);
 	return check_result();
 }
