@@ -171,6 +171,21 @@ static void set_reg(struct flow *f, struct state *s, unsigned reg,
 	s->v[reg] = v;
 }
 
+static bool may_be_stack(const struct state *s, uint8_t reg)
+{
+	int64_t at;
+
+	return reg == SP || (reg != NONE && is_stack(s->v[reg], &at));
+}
+
+/* Somewhere: to the stack, too, if any address of it has been taken. */
+static void stored_somewhere(const struct flow *f, struct state *s,
+			     const struct flow_insn *i)
+{
+	if (f->escaped || may_be_stack(s, i->base) || may_be_stack(s, i->index))
+		forget_slots(s);
+}
+
 static void memory_written(struct flow *f, struct state *s,
 			   const struct flow_insn *i)
 {
@@ -180,8 +195,8 @@ static void memory_written(struct flow *f, struct state *s,
 		return;
 	if (stack_address(s, i, &at))
 		forget_range(s, at, FLOW_STORE_MAX);
-	else if (f->escaped || i->base == SP)
-		forget_slots(s);
+	else
+		stored_somewhere(f, s, i);
 }
 
 static void move_stack(struct state *s, uint32_t k, int64_t by)
@@ -248,8 +263,7 @@ static void store(struct flow *f, struct state *s, const struct flow_insn *i)
 	if (TAG(v.id) == T_STACK)
 		f->escaped = true;
 	if (!stack_address(s, i, &at)) {
-		if (f->escaped || i->base == SP)
-			forget_slots(s);
+		stored_somewhere(f, s, i);
 		return;
 	}
 	if (v.bytes > i->size)

@@ -213,6 +213,59 @@ static void compare_insn(const struct flow_insn *i,
 		      "%#llx: not added", before->rip);
 }
 
+/* -- stores -------------------------------------------------------------------- */
+
+/* What has been put on the stack is there no more once it may be overwritten. */
+static void check_stores(void)
+{
+	static const struct {
+		const char *what;
+		uint8_t code[8];
+		bool stays;
+	} stores[] = {
+		{ "mov %rax, 16(%rbp)", { 0x48, 0x89, 0x45, 0x10 }, true },
+		{ "mov %al, -1(%rbp)", { 0x88, 0x45, 0xff }, false },
+		{ "mov %rax, -64(%rbp, %rcx, 8)",
+		  { 0x48, 0x89, 0x44, 0xcd, 0xc0 }, false },
+		{ "addl $1, -64(%rbp, %rcx, 4)",
+		  { 0x83, 0x44, 0x8d, 0xc0, 0x01 }, false },
+		{ "vmovups %zmm0, -64(%rbp)",
+		  { 0x62, 0xf1, 0x7c, 0x48, 0x11, 0x45, 0xff }, false },
+		{ "vmovups %zmm0, 64(%rbp)",
+		  { 0x62, 0xf1, 0x7c, 0x48, 0x11, 0x45, 0x01 }, true },
+		{ "fxsave -128(%rbp)", { 0x0f, 0xae, 0x45, 0x80 }, false },
+		{ "bts %rax, -64(%rbp)", { 0x48, 0x0f, 0xab, 0x45, 0xc0 },
+		  false },
+		{ "vscatterdps %zmm0, -64(%rbp, %zmm1){%k1}",
+		  { 0x62, 0xf2, 0x7d, 0x49, 0xa2, 0x44, 0x0d, 0xf0 }, false },
+	};
+
+	for (unsigned i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
+		/* push %rbp; mov %rsp, %rbp; mov %rdi, -8(%rbp) */
+		uint8_t code[32] = { 0x55, 0x48, 0x89, 0xe5,
+				     0x48, 0x89, 0x7d, 0xf8 };
+		struct flow_value v, rdi = flow_entry(CTL_R_RDI);
+		long work = FLOW_WORK;
+		struct flow_insn insn;
+		struct flow *f;
+
+		memcpy(code + 8, stores[i].code, 8);
+		memset(code + 16, 0x90, 16);
+		if (!flow_decode(code + 8, 8, &insn)) {
+			CHECK(false, "%s: not known", stores[i].what);
+			continue;
+		}
+		memset(code + 8 + insn.len, 0x90, 24 - insn.len);
+		f = flow_new(code, sizeof(code), 0x1000, NULL, 0, &work);
+		v = flow_slot(f, 0x1008, CTL_R_RBP, -8, 8);
+		CHECK(v.id == rdi.id, "%s: not stored", stores[i].what);
+		v = flow_slot(f, 0x1008 + insn.len, CTL_R_RBP, -8, 8);
+		CHECK((v.id == rdi.id) == stores[i].stays, "after %s",
+		      stores[i].what);
+		flow_free(f);
+	}
+}
+
 /* -- the child ----------------------------------------------------------------- */
 
 static int by_number(const void *a, const void *b)
@@ -283,6 +336,7 @@ int main(int argc, char **argv)
 	uint64_t now[16];
 	int status;
 
+	check_stores();
 	child = fork();
 	if (child == 0) {
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
