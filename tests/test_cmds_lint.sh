@@ -234,6 +234,20 @@ testEveryMessageIsExplained()
 	done <"$tmp/stdout"
 }
 
+# What the module says in the kernel's log is in its page.
+testEveryDiagnosticIsExplained()
+{
+	needs_source || return 0
+	cat "$CTL_SRC"/kmod/*.c | grep -o 'pr_[a-z_]*("[^"]*"' |
+		sed 's/^[^"]*"//; s/\\n"$//; s/"$//; s/: %d$//; s/ (%d)$//' |
+		sort -u >"$tmp/said"
+	assertTrue "something is said" "[ -s '$tmp/said' ]"
+	while read -r text; do
+		grep -qF ".It \"$text\"" "$CTL_SRC/man/dtrace_ctl.4" ||
+			fail "dtrace_ctl.4 does not have: $text"
+	done <"$tmp/said"
+}
+
 testEveryFunctionOfThePageIsThere()
 {
 	needs_source || return 0
