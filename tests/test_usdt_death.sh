@@ -304,6 +304,38 @@ testServersOfRunKilled()
 	servers_killed run
 }
 
+# A keeper that is told to go loses nothing, and leaves nothing, also when the
+# kernel has not done with the probes of another command yet.
+testKeeperTerminated()
+{
+	needs_keeper "its end" || return 0
+	echo "seed $SEED, $ROUNDS rounds"
+	target probed 2 0 500
+	semaphore=$(pusdt list -j "$pid" test:guarded | jq -r .semaphore)
+	picture "$pid" "$tmp/before"
+	i=0
+	while [ $i -lt "$ROUNDS" ]; do
+		pusdt count "$pid" 'test:*' >/dev/null 2>&1 &
+		first=$!
+		random_nap
+		pusdt count "$pid" 'test:*' >/dev/null 2>&1 &
+		victim=$!
+		random_nap
+		keeper=$(tracer "$pid")
+		[ "${keeper:-0}" = 0 ] || kill "$keeper"
+		random_nap
+		kill -9 $first $victim 2>/dev/null
+		wait $first $victim 2>/dev/null
+		if gone "$pid" || ! wait_until settled "$pid"; then
+			fail "round $i: it died, or something is left: $(cmp -l \
+				"$tmp/before" "$tmp/now" | head -n 3)"
+			return
+		fi
+		i=$((i + 1))
+	done
+	assert_runs "$pid"
+}
+
 # The keeper dies when a child has just been born, and was not looked after: it
 # has a copy of the breakpoints.  A parent whose child dies of one ends.
 testKeeperKilledAtABirth()

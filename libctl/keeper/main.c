@@ -436,6 +436,7 @@ int main(int argc, char **argv)
 	list_for_each(p, &procs, link)
 		if (p->link_path[0])
 			unlink(p->link_path);
+	uprobe_end();
 	return 0;
 
 usage:

@@ -73,6 +73,7 @@ static bool draining_all;
 #define AT_ONCE 4U
 static int graves[2] = { -1, -1 }; /* a pipe of descriptors to be closed */
 static atomic_uint buried;	   /* how many are in there */
+static pthread_mutex_t digging = PTHREAD_MUTEX_INITIALIZER; /* held to close */
 static unsigned nattached;
 
 static void *bury(void *arg)
@@ -81,10 +82,23 @@ static void *bury(void *arg)
 
 	(void)arg;
 	while (read(graves[0], &fd, sizeof(fd)) == sizeof(fd)) {
+		pthread_mutex_lock(&digging);
 		close(fd);
+		pthread_mutex_unlock(&digging);
 		atomic_fetch_sub(&buried, 1);
 	}
 	return NULL;
+}
+
+/*
+ * The end of the process kills that thread, and the kernel cannot take a
+ * breakpoint out for one that is being killed: it would stay, with a warning in
+ * the log.  What is in the pipe still is closed with all the rest, by whoever
+ * is last to have these descriptors.
+ */
+void uprobe_end(void)
+{
+	pthread_mutex_lock(&digging);
 }
 
 static void close_link(int fd)
