@@ -72,11 +72,15 @@ static bool dir_good(const char *dir)
 	       st.st_uid == geteuid() && !(st.st_mode & 077);
 }
 
+/* Else errno is mkdir()'s, or EEXIST: it is there, but not good. */
 static bool dir_make(const char *dir)
 {
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return false;
-	return dir_good(dir);
+	if (dir_good(dir))
+		return true;
+	errno = EEXIST;
+	return false;
 }
 
 static int dir_find(char *dir, size_t size)
@@ -103,6 +107,10 @@ static int dir_find(char *dir, size_t size)
 	snprintf(dir, size, "/tmp/ctl-%u", geteuid());
 	if (dir_make(dir))
 		return 0;
+	if (errno != EEXIST)
+		return ctl_fail(-errno,
+				"%s: %s: no place for the keeper's socket", dir,
+				strerror(errno));
 	return ctl_fail(-EACCES,
 			"%s: not a directory of mode 0700 of this user: no place for the keeper's socket",
 			dir);

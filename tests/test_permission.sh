@@ -304,4 +304,33 @@ testStraceOfAControlledProcess()
 	assert_untouched "$pid"
 }
 
+# Without XDG_RUNTIME_DIR and /run/user the place is /tmp, where others can be
+# faster: their folder is not used.
+testNoPlaceForTheSocket()
+{
+	needs_keeper "its folder" || return 0
+	needs_root "a user that is in nobody's way" || return 0
+	user='env -u XDG_RUNTIME_DIR setpriv --reuid=64999 --regid=64999'
+	user="$user --clear-groups"
+	# shellcheck disable=SC2086 # words
+	{
+		target /usr/bin/env ${user#* } "$tmp/spin"
+		mkdir /tmp/ctl-64999
+		fails 2 'not a directory of mode 0700 of this user' $user pstop "$pid"
+		rmdir /tmp/ctl-64999
+		ln -s "$tmp" /tmp/ctl-64999
+		fails 2 'not a directory of mode 0700 of this user' $user pstop "$pid"
+		rm /tmp/ctl-64999
+		fails 2 'ctl-64999: Read-only file system' unshare -m sh -c \
+			'mount --bind /tmp /tmp && mount -o remount,bind,ro /tmp &&
+			exec "$@"' sh $user pstop "$pid"
+		assert_untouched "$pid"
+		ok $user pstop "$pid"
+		assert_stopped "$pid"
+		ok $user prun "$pid"
+	}
+	assert_untouched "$pid"
+	rm -r /tmp/ctl-64999
+}
+
 . shunit2
