@@ -215,7 +215,8 @@ static int on_record(void *ctx, void *data, size_t size)
 	l = lwp_of(r->h.tid);
 	if (l && r->h.type == CTL_REC_SYSCALL) {
 		h = held_of(l, c);
-		if (h && continues(&h->rec, r)) {
+		if (h && continues(&h->rec, r) &&
+		    !(r->h.flags & CTL_RECF_UNFINISHED)) {
 			r = join(&h->rec, r);
 		} else {
 			held_put(c, l);
@@ -348,42 +349,8 @@ void source_forget(struct lwp *l)
 
 void source_death(struct client *c, struct lwp *l)
 {
-	struct source *src = c->source;
-	int fd = bpf_map__fd(src->skel->maps.slots);
-	uint32_t tid = l->tid;
-	struct src_slot *s;
-
 	source_drain(c, true);
 	held_put(c, l);
-	s = malloc(sizeof(*s));
-	if (s && bpf_map_lookup_and_delete_elem(fd, &tid, s) == 0) {
-		if (s->active) {
-			unsigned used = (s->used + 7) & ~7U;
-
-			if (used > sizeof(s->data))
-				used = 0;
-			s->rec.h.len = sizeof(s->rec) + used;
-			s->rec.h.type = CTL_REC_SYSCALL;
-			s->rec.h.flags |= CTL_RECF_UNFINISHED;
-			s->rec.ncap = used ? s->ncap : 0;
-			s->rec.elapsed = now_ns() - s->rec.h.time;
-			record_raw(c, l, &s->rec, s->rec.h.len);
-		}
-	}
-	free(s);
-}
-
-void source_rename(struct client *c, pid_t from, pid_t to)
-{
-	int fd = bpf_map__fd(c->source->skel->maps.slots);
-	uint32_t a = from, b = to;
-	struct src_slot *s = malloc(sizeof(*s));
-
-	if (s && bpf_map_lookup_elem(fd, &a, s) == 0) {
-		bpf_map_update_elem(fd, &b, s, BPF_ANY);
-		bpf_map_delete_elem(fd, &a);
-	}
-	free(s);
 }
 
 /* -- set-up --------------------------------------------------------------- */

@@ -37,10 +37,8 @@ void source_hold(struct lwp *l);
 /* The thread does something else now, or is gone: what was held is final. */
 void source_unhold(struct lwp *l);
 void source_forget(struct lwp *l);
-/* The thread died: a record of the call it was in. */
+/* The thread died: of the call it was in a record was made. */
 void source_death(struct client *c, struct lwp *l);
-/* exec gave the thread another number. */
-void source_rename(struct client *c, pid_t from, pid_t to);
 #else
 static inline const char *source_describe(void)
 {
@@ -63,7 +61,6 @@ static inline int source_open(struct client *c)
 #define source_unhold(l) ((void)(l))
 #define source_forget(l) ((void)(l))
 #define source_death(c, l) ((void)(c), (void)(l))
-#define source_rename(c, from, to) ((void)(c), (void)(from), (void)(to))
 #endif
 
 #endif

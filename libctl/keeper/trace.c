@@ -1013,10 +1013,8 @@ static void on_exec(struct lwp *l)
 			if (l->insys && !l->hidden)
 				record_exit(l, 0, CTL_RECF_UNFINISHED);
 			list_for_each(cv, &p->covers, by_proc)
-				if (cv->client->source) {
+				if (cv->client->source)
 					source_death(cv->client, l);
-					source_rename(cv->client, old, l->tid);
-				}
 			lwp_free(l);
 			list_del(&caller->hash);
 			caller->tid = p->pid;

@@ -45,21 +45,13 @@ struct {
 	__type(value, __u64);
 } traced SEC(".maps");
 
+/* Comes and goes with the thread, zeroed. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u32);
+	__type(key, int);
 	__type(value, struct src_slot);
 } slots SEC(".maps");
-
-/* What a new slot is copied from: it is too large for the stack. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct src_slot);
-} blank SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -86,9 +78,9 @@ __u32 full; /* the ring was half full; cleared by the keeper */
  * verifier wants to see. */
 #define HIDE(v) __asm__ volatile("" : "+r"(v))
 
-static bool is_traced(__u64 id)
+static bool is_traced(void)
 {
-	__u32 tgid = id >> 32, i = tgid / 64;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, i = tgid / 64;
 	const __u64 *word = bpf_map_lookup_elem(&traced, &i);
 
 	return word && *word >> (tgid % 64) & 1;
@@ -575,18 +567,11 @@ __attribute__((noinline)) int run_one(struct src_slot *s,
 
 /* -- the programs --------------------------------------------------------- */
 
-static struct src_slot *slot_of(__u32 tid)
+/* The thread's own.  flags: BPF_LOCAL_STORAGE_GET_F_CREATE */
+static struct src_slot *slot(__u64 flags)
 {
-	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid), *b;
-	__u32 zero = 0;
-
-	if (s)
-		return s;
-	b = bpf_map_lookup_elem(&blank, &zero);
-	if (!b)
-		return NULL;
-	bpf_map_update_elem(&slots, &tid, b, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&slots, &tid);
+	return bpf_task_storage_get(&slots, bpf_get_current_task_btf(), NULL,
+				    flags);
 }
 
 static bool makes_tasks(int abi, __u32 nr)
@@ -683,8 +668,8 @@ static const struct src_program *program_of(const struct src_slot *s)
 SEC("raw_tp")
 int capture(void *ctx)
 {
-	__u32 tid = bpf_get_current_pid_tgid(), todo, late, i;
-	struct src_slot *s = bpf_map_lookup_elem(&slots, &tid);
+	struct src_slot *s = slot(0);
+	__u32 todo, late, i;
 	const struct src_program *p;
 
 	if (!s)
@@ -711,12 +696,11 @@ struct {
 SEC("raw_tp/sys_enter")
 int enter(struct bpf_raw_tracepoint_args *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
 	struct src_slot *s;
 
-	if (!is_traced(id))
+	if (!is_traced())
 		return 0;
-	s = slot_of(id);
+	s = slot(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!s) {
 		__sync_fetch_and_add(&lost, 1);
 		return 0;
@@ -734,13 +718,12 @@ int enter(struct bpf_raw_tracepoint_args *ctx)
 SEC("raw_tp/sys_exit")
 int leave(struct bpf_raw_tracepoint_args *ctx)
 {
-	__u64 id = bpf_get_current_pid_tgid();
 	struct src_slot *s;
 	bool denied;
 
-	if (!is_traced(id))
+	if (!is_traced())
 		return 0;
-	s = slot_of(id);
+	s = slot(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!s)
 		return 0;
 	denied = s->seen && !s->entered;
@@ -767,5 +750,20 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 	if (program_of(s))
 		bpf_tail_call(ctx, &jumps, 0);
 	finish(s);
+	return 0;
+}
+
+/* The thread dies: is it in a call? */
+SEC("raw_tp/sched_process_exit")
+int die(void *ctx)
+{
+	struct src_slot *s = is_traced() ? slot(0) : NULL;
+
+	if (!s || !s->active || !want_exit)
+		return 0;
+	s->active = 0;
+	s->rec.h.flags |= CTL_RECF_UNFINISHED;
+	s->rec.elapsed = bpf_ktime_get_ns() - s->rec.h.time;
+	emit(s, CTL_REC_SYSCALL);
 	return 0;
 }
