@@ -5,10 +5,12 @@
  * insmod floor.ko: two handlers on the tracepoints of system calls, which do
  * nothing.  insmod floor.ko copy=1: at the end of a call a record of the size
  * that ours have is copied into a buffer of the processor, which nobody reads.
+ * copy=2: and it says when the call began and how long it took.
  */
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
 #include <linux/tracepoint.h>
 #include <linux/vmalloc.h>
 
@@ -16,9 +18,9 @@
 
 #define RECORDS 4096U /* of one processor: more than its caches hold */
 
-static bool copy;
-module_param(copy, bool, 0444);
-MODULE_PARM_DESC(copy, "copy a record at the end of each call");
+static unsigned int copy;
+module_param(copy, uint, 0444);
+MODULE_PARM_DESC(copy, "1: a record at the end of each call; 2: with its times");
 
 struct bin {
 	struct ctl_rec_syscall rec; /* what is copied */
@@ -33,6 +35,14 @@ static void on_enter(void *data, struct pt_regs *regs, long nr)
 {
 }
 
+static void on_enter_time(void *data, struct pt_regs *regs, long nr)
+{
+	struct bin *b = &get_cpu_var(bins);
+
+	b->rec.h.time = ktime_get_ns();
+	put_cpu_var(bins);
+}
+
 static void on_leave(void *data, struct pt_regs *regs, long ret)
 {
 }
@@ -41,8 +51,15 @@ static void on_leave_copy(void *data, struct pt_regs *regs, long ret)
 {
 	struct bin *b = &get_cpu_var(bins);
 
+	if (copy > 1)
+		b->rec.elapsed = ktime_get_ns() - b->rec.h.time;
 	memcpy(&b->to[b->next++ % RECORDS], &b->rec, sizeof(b->rec));
 	put_cpu_var(bins);
+}
+
+static void *enter_probe(void)
+{
+	return copy > 1 ? (void *)on_enter_time : (void *)on_enter;
 }
 
 static void *leave_probe(void)
@@ -85,7 +102,7 @@ static int __init floor_init(void)
 	err = tracepoint_probe_register(leave, leave_probe(), NULL);
 	if (err)
 		goto free;
-	err = tracepoint_probe_register(enter, on_enter, NULL);
+	err = tracepoint_probe_register(enter, enter_probe(), NULL);
 	if (err)
 		goto unregister;
 	return 0;
@@ -99,7 +116,7 @@ free:
 
 static void __exit floor_exit(void)
 {
-	tracepoint_probe_unregister(enter, on_enter, NULL);
+	tracepoint_probe_unregister(enter, enter_probe(), NULL);
 	tracepoint_probe_unregister(leave, leave_probe(), NULL);
 	tracepoint_synchronize_unregister();
 	free_bins();
