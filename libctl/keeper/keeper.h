@@ -89,7 +89,7 @@ struct proc {
 	bool root; /* the one the keeper was started for */
 	bool gone; /* reaped: every operation says ENOENT */
 	bool throttled; /* its threads park until there is room: source.c */
-	bool collect; /* for trace_collect() */
+	bool collect, retrace; /* for trace_collect() */
 	bool stopping; /* directed to stop as a whole: newborn threads too */
 	struct proc *from; /* a followed child: its parent, or NULL */
 	char link_path[160]; /* a followed child's symbolic link, or "" */
@@ -301,8 +301,11 @@ bool trace_tie(const char *calls);
 bool trace_tied(void);
 /* Attach to every thread.  0, or -errno with ctl_fail()'s text. */
 int trace_attach(pid_t pid, uint64_t start);
-/* The stops of a large process that was directed to stop. */
-void trace_collect(void);
+/*
+ * What is to be done to the many threads of a large process, bit by bit.  Is
+ * there more of it?
+ */
+bool trace_collect(void);
 /* One result of wait4(2). */
 void trace_event(pid_t tid, int status);
 struct proc *proc_find(pid_t pid, uint64_t start);

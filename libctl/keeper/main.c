@@ -204,14 +204,14 @@ static void handle_io(void)
 /* So many stops in a row, and the next ones are waited for in wait4(). */
 #define HOT 16U
 
-/* The first of the events to be taken; 0: there is none. */
-static pid_t first_event(int *status)
+/* The first of the events to be taken; 0: there is none.  busy: not to wait. */
+static pid_t first_event(int *status, bool busy)
 {
 	pid_t tid;
 
-	if (streak < HOT) {
+	if (streak < HOT || busy) {
 		tid = wait4(-1, status, __WALL | WNOHANG, NULL);
-		if (tid <= 0 && !quit && io_wait(&poll_mask))
+		if (tid <= 0 && !quit && (busy || io_wait(&poll_mask)))
 			atomic_store(&io_ready, true);
 		return tid < 0 ? 0 : tid;
 	}
@@ -227,14 +227,14 @@ static pid_t first_event(int *status)
 	return tid < 0 ? 0 : tid;
 }
 
-static void take_events(void)
+static void take_events(bool busy)
 {
 	static struct {
 		pid_t tid;
 		int status;
 	} ev[BURST];
 	int n = 0, i, status;
-	pid_t tid = first_event(&status);
+	pid_t tid = first_event(&status, busy);
 
 	while (tid > 0) {
 		ev[n].tid = tid;
@@ -275,8 +275,7 @@ static bool finished(void)
 static void serve(void)
 {
 	while (!finished()) {
-		trace_collect();
-		take_events();
+		take_events(trace_collect());
 		if (atomic_load(&io_ready)) {
 			set_watching(false);
 			streak = 0;
@@ -292,7 +291,7 @@ static void drain(void)
 	uint64_t end = now_ns() + 500000000ULL;
 
 	while (!trace_idle() && now_ns() < end) {
-		take_events(); /* does not wait: quit is set */
+		take_events(false); /* does not wait: quit is set */
 		usleep(500);
 	}
 }

@@ -56,7 +56,7 @@ static bool tied;
 static struct ctl_sysset filtered; /* tied: what the filter tells of */
 
 #define HASH 1024U
-#define MANY 128U /* threads: see trace_collect() */
+#define MANY 128U /* threads: see collect() and retrace_few() */
 static struct list buckets[HASH];
 
 static bool syscalls_wanted(struct proc *p);
@@ -516,36 +516,90 @@ void proc_dstop(struct proc *p)
 		lwp_dstop(l);
 }
 
+/* It has stopped, or will be heard of by wait4(-1). */
+static void take(pid_t tid)
+{
+	int status;
+
+	if (wait4(tid, &status, __WALL | WNOHANG, NULL) == tid)
+		trace_event(tid, status);
+}
+
 /*
  * wait4(-1) looks at every tracee until it finds one with news: n of them cost
  * n * n / 2 looks.  When a large process was just directed to stop, ask for
  * each thread by its number instead.
  */
-void trace_collect(void)
+static void collect(struct proc *p)
 {
-	struct proc *p, *big = NULL;
 	unsigned n = 0, i;
 	struct lwp *l;
 	pid_t *tids;
-	int status;
 
-	list_for_each(p, &procs, link)
-		if (p->collect)
-			big = p;
-	if (!big)
-		return;
-	big->collect = false;
+	p->collect = false;
 	/* By number: an event may free threads, or the process. */
-	tids = malloc(big->nlwp * sizeof(*tids));
+	tids = malloc(p->nlwp * sizeof(*tids));
 	if (!tids)
 		return;
-	list_for_each(l, &big->lwps, link)
+	list_for_each(l, &p->lwps, link)
 		if (l->interrupted)
 			tids[n++] = l->tid;
 	for (i = 0; i < n; i++)
-		if (wait4(tids[i], &status, __WALL | WNOHANG, NULL) == tids[i])
-			trace_event(tids[i], status);
+		take(tids[i]);
 	free(tids);
+}
+
+/* Has it to be stopped once, to stop at its calls? */
+static bool untraced(const struct lwp *l)
+{
+	return l->state == LWP_RUNNING && !l->syscalls && !l->interrupted;
+}
+
+/*
+ * Make a few threads of a large process stop at calls: each of them stands
+ * still until it is taken, so they are not all interrupted first.
+ */
+#define FEW 32U
+
+static void retrace_few(struct proc *p)
+{
+	pid_t tids[FEW];
+	unsigned n = 0, i;
+	struct lwp *l;
+
+	if (!syscalls_wanted(p)) {
+		p->retrace = false;
+		return;
+	}
+	list_for_each(l, &p->lwps, link)
+		if (untraced(l)) {
+			if (n == FEW)
+				break;
+			tids[n++] = l->tid;
+			lwp_interrupt(l);
+		}
+	p->retrace = n == FEW;
+	for (i = 0; i < n; i++)
+		take(tids[i]);
+}
+
+bool trace_collect(void)
+{
+	struct proc *p, *stopped = NULL, *traced = NULL;
+	bool more;
+
+	list_for_each(p, &procs, link) {
+		if (p->collect)
+			stopped = p;
+		if (p->retrace)
+			traced = p;
+	}
+	more = traced;
+	if (stopped)
+		collect(stopped);
+	else if (traced)
+		retrace_few(traced);
+	return more;
 }
 
 bool lwp_stopped(const struct lwp *l)
@@ -696,10 +750,15 @@ void proc_retrace(struct proc *p)
 {
 	struct lwp *l;
 
+	p->retrace = false;
 	if (!syscalls_wanted(p) || filter_suffices(p))
 		return;
+	if (p->nlwp >= MANY) {
+		p->retrace = true; /* trace_collect() */
+		return;
+	}
 	list_for_each(l, &p->lwps, link)
-		if (l->state == LWP_RUNNING && !l->syscalls)
+		if (untraced(l))
 			lwp_interrupt(l);
 }
 
