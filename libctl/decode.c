@@ -34,6 +34,12 @@
 #define MAX_FLAGS 72
 #define MAX_ELEMENTS 64
 
+/* fcntl(2) of 32-bit programs: with a struct flock64.  The headers' names have
+ * other values here. */
+#define I386_GETLK64 12
+#define I386_SETLK64 13
+#define I386_SETLKW64 14
+
 struct ctl_decoder {
 	unsigned flags;
 	size_t used;
@@ -1624,10 +1630,16 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 		case F_GETLK:
 		case F_SETLK:
 		case F_SETLKW:
+			st = &ctl_st_flock;
+			break;
 		case F_OFD_GETLK:
 		case F_OFD_SETLK:
 		case F_OFD_SETLKW:
-			st = &ctl_st_flock;
+		case I386_GETLK64:
+		case I386_SETLK64:
+		case I386_SETLKW64:
+			st = d->abi == CTL_ABI_COMPAT ? &ctl_st_flock64_i386 :
+							&ctl_st_flock;
 			break;
 		case F_GETOWN_EX:
 		case F_SETOWN_EX:
@@ -1721,7 +1733,8 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 		/* Whose lock it is only F_GETLK tells. */
 		if (sub == SP_FCNTL && st->field[st->nfields - 1].kind == K_PID &&
 		    st != &ctl_st_f_owner_ex && arg[1] != F_GETLK &&
-		    arg[1] != F_OFD_GETLK && v->nchild)
+		    arg[1] != F_OFD_GETLK && arg[1] != I386_GETLK64 &&
+		    v->nchild)
 			v->nchild--;
 	} else if (st) {
 		set_pointer(v, arg[i]);
@@ -2246,6 +2259,9 @@ static void shape(struct ctl_decoder *d, const struct ctl_call *call,
 		shape_clone(d, out);
 	else if (call->arg[0].ref == &ctl_tab_socketcall)
 		shape_socketcall(d, out);
+	else if (strcmp(call->name, "mmap2") == 0 && out->nargs == 6)
+		set_num(&out->arg[5], CTL_VAL_HEX, /* it is in pages */
+			(d->rec->arg[5] & UINT32_MAX) << 12);
 	else if (call->arg[0].ref == &ctl_tab_ioprio && out->nargs == 3)
 		set_ioprio(d, &out->arg[2], d->rec->arg[2]);
 	else if (call->arg[1].ref == &ctl_tab_ioctl &&

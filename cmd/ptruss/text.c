@@ -125,6 +125,8 @@ static bool text_strace(struct buf *b, const struct ctl_val *v)
 	case CTL_VAL_HEX:
 		if (is_named(v, "nl_groups"))
 			buf_printf(b, "%08llx", (unsigned long long)v->value);
+		else if (is_named(v, "limit"))
+			buf_printf(b, "%#08llx", (unsigned long long)v->value);
 		else if (v->value)
 			buf_hex(b, v->value);
 		else
