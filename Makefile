@@ -121,7 +121,7 @@ $(LIBA): $(LIB_OBJ)
 # library (proc.c, names) from the archive.
 $(O)/libexec/ctltools/ctlkeeper: $(KEEPER_OBJ) $(LIBA)
 	@mkdir -p $(@D)
-	$(call Q,LD)$(CC) $(LDFLAGS_ALL) -o $@ $(KEEPER_OBJ) $(LIBA) $(KEEPER_LIBS) $(LIBS)
+	$(call Q,LD)$(CC) $(LDFLAGS_ALL) -o $@ $(KEEPER_OBJ) $(LIBA) $(KEEPER_LIBS) $(ZYDIS_LIBS) $(LIBS)
 
 $(O)/bin/%: $(O)/obj/cmd/%.o $(COMMON_OBJ) $(LIBSO)
 	@mkdir -p $(@D)

@@ -10,7 +10,8 @@
  * What is done is what compilers put at the beginning of functions and behind
  * calls: moves, arithmetic and logic on integers, pushes and pops, jumps.  What
  * is not: vector and x87 instructions, those with a lock prefix (they are not
- * atomic from here), string instructions, system calls.
+ * atomic from here), string instructions, system calls.  Zydis says which it is
+ * and where its operands are.
  *
  * Results and flags are those of the processor: the operation is executed here,
  * with the thread's flags.  unit/emulate compares with single steps.
@@ -21,467 +22,116 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cursor.h"
 #include "emulate.h"
-#include "insn.h"
+#include "x86.h"
 
-enum op {
-	OP_NONE,
-	OP_ADD, OP_OR, OP_ADC, OP_SBB, OP_AND, OP_SUB, OP_XOR, OP_CMP,
-	OP_TEST, OP_IMUL, OP_INC, OP_DEC, OP_NOT, OP_NEG,
-	OP_ROL, OP_ROR, OP_SHL, OP_SHR, OP_SAR,
-	OP_MOV, OP_EXTEND, OP_LEA, OP_XCHG, OP_CMOV, OP_SET, OP_WIDEN, OP_SIGN,
-	OP_NOP, OP_PUSH, OP_POP, OP_CALL, OP_JMP, OP_JCC, OP_RET, OP_LEAVE,
-};
-
-enum place { NOWHERE, REG, MEM, IMM };
-
-struct operand {
-	enum place at;
-	uint8_t reg;
-	bool high; /* ah, ch, dh, bh */
-};
-
-#define NOREG 255
-#define RIP 16
+enum kind { NONE, NOTHING, ARITHMETIC, MOVE, FLOW };
 
 struct insn {
-	enum op op;
-	uint8_t len, size; /* bytes of the operation */
-	uint8_t from;	   /* OP_EXTEND: bytes of the source */
-	bool is_signed;
-	uint8_t cc; /* condition */
-	struct operand dst, src, src2;
-	int64_t imm;
-	/* memory */
-	uint8_t base, index, scale, seg; /* seg: 0, 0x64, 0x65 */
-	int64_t disp;
+	enum kind kind;
+	struct x86_insn x;
 };
 
 /* -- decoding ---------------------------------------------------------------- */
 
-static struct operand reg_operand(const struct cursor *c, unsigned reg,
-				  unsigned size)
+/* Of the category there are loop, jrcxz and xbegin, too. */
+static bool is_jcc(const struct x86_insn *x)
 {
-	struct operand o = { .at = REG, .reg = reg };
+	bool two_bytes = x->z.opcode_map == ZYDIS_OPCODE_MAP_0F;
 
-	if (size == 1 && !c->rex && reg >= 4 && reg < 8) {
-		o.high = true;
-		o.reg = reg - 4;
-	}
-	return o;
+	return (x->z.opcode & 0xf0) == (two_bytes ? 0x80 : 0x70);
 }
 
-/*
- * ModR/M: returns what its middle is, *rm is the operand.  rm_size, reg_size:
- * bytes, which matter for the names of byte registers.
- */
-static unsigned modrm(struct cursor *c, struct insn *i, struct operand *rm,
-		      unsigned rm_size)
+static enum kind kind_of(const struct x86_insn *x)
 {
-	uint8_t m = byte(c), sib;
-	unsigned mod = m >> 6, low = m & 7, middle = m >> 3 & 7;
+	const ZydisDecodedOperand *o = x->o;
+	bool far = x->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
 
-	if (c->rex & REX_R)
-		middle |= 8;
-	if (mod == 3) {
-		*rm = reg_operand(c, low | (c->rex & REX_B ? 8 : 0), rm_size);
-		return middle;
-	}
-	*rm = (struct operand){ .at = MEM };
-	i->index = NOREG;
-	if (low == 4) {
-		sib = byte(c);
-		i->scale = 1 << (sib >> 6);
-		i->index = (sib >> 3 & 7) | (c->rex & REX_X ? 8 : 0);
-		if (i->index == 4)
-			i->index = NOREG;
-		low = sib & 7;
-		i->base = low | (c->rex & REX_B ? 8 : 0);
-		if (low == 5 && mod == 0)
-			i->base = NOREG;
-	} else {
-		i->base = low | (c->rex & REX_B ? 8 : 0);
-		if (low == 5 && mod == 0)
-			i->base = RIP;
-	}
-	if (mod == 1)
-		i->disp = number(c, 1);
-	else if (mod == 2 || i->base == RIP || i->base == NOREG)
-		i->disp = number(c, 4);
-	return middle;
-}
-
-static const enum op alu_ops[8] = { OP_ADD, OP_OR,  OP_ADC, OP_SBB,
-				    OP_AND, OP_SUB, OP_XOR, OP_CMP };
-
-static void immediate(struct cursor *c, struct insn *i, unsigned size)
-{
-	i->src = (struct operand){ .at = IMM };
-	i->imm = number(c, size > 4 ? 4 : size);
-}
-
-/* op r/m, reg; or the other way round */
-static void two(struct cursor *c, struct insn *i, enum op op, bool to_reg)
-{
-	struct operand rm, reg;
-
-	i->op = op;
-	reg.reg = modrm(c, i, &rm, i->size);
-	reg = reg_operand(c, reg.reg, i->size);
-	i->dst = to_reg ? reg : rm;
-	i->src = to_reg ? rm : reg;
-}
-
-static void alu(struct cursor *c, struct insn *i, uint8_t b)
-{
-	enum op op = alu_ops[b >> 3 & 7];
-
-	i->size = b & 1 ? word_size(c) : 1;
-	if ((b & 7) < 4) {
-		two(c, i, op, b & 2);
-		return;
-	}
-	i->op = op;
-	i->dst = reg_operand(c, 0, i->size);
-	immediate(c, i, i->size);
-}
-
-static void group(struct cursor *c, struct insn *i, uint8_t b)
-{
-	static const enum op shifts[8] = { OP_ROL,  OP_ROR,  OP_NONE, OP_NONE,
-					   OP_SHL, OP_SHR, OP_NONE, OP_SAR };
-	unsigned middle;
-
-	i->size = b & 1 ? word_size(c) : 1;
-	middle = modrm(c, i, &i->dst, i->size) & 7;
-	switch (b) {
-	case 0x80:
-	case 0x81:
-	case 0x83:
-		i->op = alu_ops[middle];
-		immediate(c, i, b == 0x83 ? 1 : i->size);
-		break;
-	case 0xc0:
-	case 0xc1:
-		i->op = shifts[middle];
-		immediate(c, i, 1);
-		break;
-	case 0xd0:
-	case 0xd1:
-		i->op = shifts[middle];
-		i->src.at = IMM;
-		i->imm = 1;
-		break;
-	case 0xd2:
-	case 0xd3:
-		i->op = shifts[middle];
-		i->src = (struct operand){ .at = REG, .reg = 1 };
-		break;
-	case 0xc6:
-	case 0xc7:
-		i->op = middle ? OP_NONE : OP_MOV;
-		immediate(c, i, i->size);
-		break;
-	case 0xf6:
-	case 0xf7:
-		i->op = middle == 0 ? OP_TEST :
-			middle == 2 ? OP_NOT :
-			middle == 3 ? OP_NEG : OP_NONE;
-		if (middle == 0)
-			immediate(c, i, i->size);
-		break;
-	case 0xfe:
-	case 0xff:
-		i->op = middle == 0 ? OP_INC : middle == 1 ? OP_DEC : OP_NONE;
-		if (b == 0xfe || middle < 2)
-			break;
-		/* These are of 8 bytes whatever the prefixes say. */
-		i->size = 8;
-		i->src = i->dst;
-		i->dst.at = NOWHERE;
-		i->op = c->opsize   ? OP_NONE :
-			middle == 2 ? OP_CALL :
-			middle == 4 ? OP_JMP :
-			middle == 6 ? OP_PUSH : OP_NONE;
+	switch (x->z.mnemonic) {
+	case ZYDIS_MNEMONIC_NOP: /* others are refused by some processors */
+		return x->z.opcode == 0x90 || x->z.opcode == 0x1f ? NOTHING :
+								    NONE;
+	case ZYDIS_MNEMONIC_ENDBR64:
+		return NOTHING;
+	case ZYDIS_MNEMONIC_IMUL:
+		return x->z.operand_count_visible > 1 ? ARITHMETIC : NONE;
+	case ZYDIS_MNEMONIC_ADD:
+	case ZYDIS_MNEMONIC_OR:
+	case ZYDIS_MNEMONIC_ADC:
+	case ZYDIS_MNEMONIC_SBB:
+	case ZYDIS_MNEMONIC_AND:
+	case ZYDIS_MNEMONIC_SUB:
+	case ZYDIS_MNEMONIC_XOR:
+	case ZYDIS_MNEMONIC_CMP:
+	case ZYDIS_MNEMONIC_TEST:
+	case ZYDIS_MNEMONIC_INC:
+	case ZYDIS_MNEMONIC_DEC:
+	case ZYDIS_MNEMONIC_NOT:
+	case ZYDIS_MNEMONIC_NEG:
+	case ZYDIS_MNEMONIC_ROL:
+	case ZYDIS_MNEMONIC_ROR:
+	case ZYDIS_MNEMONIC_SHL:
+	case ZYDIS_MNEMONIC_SHR:
+	case ZYDIS_MNEMONIC_SAR:
+		return ARITHMETIC;
+	case ZYDIS_MNEMONIC_XCHG: /* with memory it is locked */
+		return x86_is_memory(&o[0]) || x86_is_memory(&o[1]) ? NONE :
+								      MOVE;
+	case ZYDIS_MNEMONIC_MOV:
+	case ZYDIS_MNEMONIC_MOVZX:
+	case ZYDIS_MNEMONIC_MOVSX:
+	case ZYDIS_MNEMONIC_MOVSXD:
+	case ZYDIS_MNEMONIC_LEA:
+	case ZYDIS_MNEMONIC_CBW:
+	case ZYDIS_MNEMONIC_CWDE:
+	case ZYDIS_MNEMONIC_CDQE:
+	case ZYDIS_MNEMONIC_CWD:
+	case ZYDIS_MNEMONIC_CDQ:
+	case ZYDIS_MNEMONIC_CQO:
+		return MOVE;
+	case ZYDIS_MNEMONIC_POP:
+		return x86_is_short(x) || x86_is_memory(&o[0]) ? NONE : FLOW;
+	case ZYDIS_MNEMONIC_PUSH:
+	case ZYDIS_MNEMONIC_CALL:
+	case ZYDIS_MNEMONIC_JMP:
+	case ZYDIS_MNEMONIC_RET:
+	case ZYDIS_MNEMONIC_LEAVE:
+		return x86_is_short(x) || far ? NONE : FLOW;
+	default:
 		break;
 	}
-}
-
-static void relative(struct cursor *c, struct insn *i, enum op op,
-		     unsigned size)
-{
-	i->op = c->opsize ? OP_NONE : op;
-	i->size = 8;
-	i->src.at = IMM;
-	i->imm = number(c, size);
-}
-
-static void stack_reg(struct cursor *c, struct insn *i, uint8_t b)
-{
-	struct operand o = { .at = REG,
-			     .reg = (b & 7) | (c->rex & REX_B ? 8 : 0) };
-
-	i->op = c->opsize ? OP_NONE : b < 0x58 ? OP_PUSH : OP_POP;
-	i->size = 8;
-	if (b < 0x58)
-		i->src = o;
-	else
-		i->dst = o;
-}
-
-static void extend(struct cursor *c, struct insn *i, unsigned from,
-		   bool is_signed)
-{
-	unsigned reg;
-
-	i->op = OP_EXTEND;
-	i->size = word_size(c);
-	i->from = from;
-	i->is_signed = is_signed;
-	reg = modrm(c, i, &i->src, from);
-	i->dst = (struct operand){ .at = REG, .reg = reg };
-}
-
-static void multiply(struct cursor *c, struct insn *i, unsigned imm)
-{
-	unsigned reg;
-
-	i->op = OP_IMUL;
-	i->size = word_size(c);
-	reg = modrm(c, i, &i->src, i->size);
-	i->dst = (struct operand){ .at = REG, .reg = reg };
-	if (imm) {
-		i->src2 = i->src;
-		immediate(c, i, imm == 1 ? 1 : i->size);
-	} else {
-		i->src2 = i->dst;
-	}
-}
-
-static void two_bytes(struct cursor *c, struct insn *i)
-{
-	uint8_t b = byte(c);
-
-	switch (b) {
-	case 0x40 ... 0x4f:
-		i->size = word_size(c);
-		two(c, i, OP_CMOV, true);
-		i->cc = b & 15;
-		break;
-	case 0x80 ... 0x8f:
-		relative(c, i, OP_JCC, 4);
-		i->cc = b & 15;
-		break;
-	case 0x90 ... 0x9f:
-		i->op = OP_SET;
-		i->size = 1;
-		i->cc = b & 15;
-		modrm(c, i, &i->dst, 1);
-		break;
-	case 0xaf:
-		multiply(c, i, 0);
-		break;
-	case 0xb6:
-	case 0xb7:
-		extend(c, i, b & 1 ? 2 : 1, false);
-		break;
-	case 0xbe:
-	case 0xbf:
-		extend(c, i, b & 1 ? 2 : 1, true);
-		break;
-	}
-}
-
-/* The register is rax, or one that the opcode names. */
-static void no_modrm(struct cursor *c, struct insn *i, uint8_t b)
-{
-	unsigned named = (b & 7) | (c->rex & REX_B ? 8 : 0);
-
-	i->size = word_size(c);
-	switch (b) {
-	case 0x98:
-		i->op = OP_WIDEN;
-		break;
-	case 0x99:
-		i->op = OP_SIGN;
-		break;
-	case 0xa8:
-	case 0xa9:
-		i->op = OP_TEST;
-		i->size = b & 1 ? i->size : 1;
-		i->dst = reg_operand(c, 0, i->size);
-		immediate(c, i, i->size);
-		break;
-	case 0xb0 ... 0xb7:
-		i->op = OP_MOV;
-		i->size = 1;
-		i->dst = reg_operand(c, named, 1);
-		immediate(c, i, 1);
-		break;
-	case 0xb8 ... 0xbf:
-		i->op = OP_MOV;
-		i->dst = (struct operand){ .at = REG, .reg = named };
-		i->src.at = IMM;
-		i->imm = number(c, i->size);
-		break;
-	}
-}
-
-static void one_byte(struct cursor *c, struct insn *i, uint8_t b)
-{
-	unsigned word = word_size(c);
-
-	switch (b) {
-	case 0x00 ... 0x05:
-	case 0x08 ... 0x0d:
-	case 0x10 ... 0x15:
-	case 0x18 ... 0x1d:
-	case 0x20 ... 0x25:
-	case 0x28 ... 0x2d:
-	case 0x30 ... 0x35:
-	case 0x38 ... 0x3d:
-		alu(c, i, b);
-		break;
-	case 0x0f:
-		two_bytes(c, i);
-		break;
-	case 0x50 ... 0x5f:
-		stack_reg(c, i, b);
-		break;
-	case 0x63:
-		extend(c, i, 4, true);
-		break;
-	case 0x68:
-	case 0x6a:
-		relative(c, i, OP_PUSH, b == 0x68 ? 4 : 1);
-		break;
-	case 0x69:
-	case 0x6b:
-		multiply(c, i, b == 0x6b ? 1 : word);
-		break;
-	case 0x70 ... 0x7f:
-		relative(c, i, OP_JCC, 1);
-		i->cc = b & 15;
-		break;
-	case 0x80:
-	case 0x81:
-	case 0x83:
-	case 0xc0:
-	case 0xc1:
-	case 0xc6:
-	case 0xc7:
-	case 0xd0 ... 0xd3:
-	case 0xf6:
-	case 0xf7:
-	case 0xfe:
-	case 0xff:
-		group(c, i, b);
-		break;
-	case 0x84:
-	case 0x85:
-	case 0x86:
-	case 0x87:
-		i->size = b & 1 ? word : 1;
-		two(c, i, b < 0x86 ? OP_TEST : OP_XCHG, false);
-		/* With memory it is locked. */
-		if (i->op == OP_XCHG && i->dst.at == MEM)
-			i->op = OP_NONE;
-		break;
-	case 0x88:
-	case 0x89:
-	case 0x8a:
-	case 0x8b:
-		i->size = b & 1 ? word : 1;
-		two(c, i, OP_MOV, b & 2);
-		break;
-	case 0x8d:
-		i->size = word;
-		two(c, i, OP_LEA, true);
-		if (i->src.at != MEM)
-			i->op = OP_NONE;
-		i->seg = 0;
-		break;
-	case 0x98:
-	case 0x99:
-	case 0xa8:
-	case 0xa9:
-	case 0xb0 ... 0xbf:
-		no_modrm(c, i, b);
-		break;
-	case 0xc2:
-	case 0xc3:
-		i->op = c->opsize ? OP_NONE : OP_RET;
-		i->size = 8;
-		i->imm = b == 0xc2 ? (uint16_t)number(c, 2) : 0;
-		break;
-	case 0xc9:
-		i->op = c->opsize ? OP_NONE : OP_LEAVE;
-		i->size = 8;
-		break;
-	case 0xe8:
-		relative(c, i, OP_CALL, 4);
-		break;
-	case 0xe9:
-	case 0xeb:
-		relative(c, i, OP_JMP, b == 0xe9 ? 4 : 1);
-		break;
+	switch (x->z.meta.category) {
+	case ZYDIS_CATEGORY_CMOV:
+	case ZYDIS_CATEGORY_SETCC:
+		return MOVE;
+	case ZYDIS_CATEGORY_COND_BR:
+		return is_jcc(x) && !x86_is_short(x) ? FLOW : NONE;
+	default:
+		return NONE;
 	}
 }
 
 static bool decode(const uint8_t *code, size_t n, struct insn *i)
 {
-	struct cursor c = { .p = code,
-			    .n = n < EMULATE_BYTES ? n : EMULATE_BYTES };
-	bool prefixed = true, rep = false;
-	uint8_t b = 0;
+	const struct x86_insn *x = &i->x;
 
-	*i = (struct insn){ .base = NOREG, .index = NOREG };
-	i->len = ctl_nop_len(code, c.n);
-	if (i->len) {
-		i->op = OP_NOP;
-		return true;
-	}
-	while (prefixed && !c.failed) {
-		b = byte(&c);
-		switch (b) {
-		case 0x66:
-			c.opsize = true;
-			break;
-		case 0x2e: /* without a meaning; or a hint */
-		case 0x3e:
-			break;
-		case 0x64:
-		case 0x65:
-			i->seg = b;
-			break;
-		case 0xf2: /* "bnd": of jumps, calls and returns */
-		case 0xf3: /* "rep ret" */
-			rep = true;
-			break;
-		default:
-			prefixed = false;
-		}
-	}
-	if ((b & 0xf0) == 0x40) {
-		c.rex = b;
-		b = byte(&c);
-	}
-	if (c.rex & REX_W)
-		c.opsize = false;
-	one_byte(&c, i, b);
-	i->len = c.at;
-	if (rep && i->op != OP_RET && i->op != OP_JMP && i->op != OP_CALL &&
-	    i->op != OP_JCC)
+	if (!x86_decode(code, n, &i->x) || x->z.address_width != 64 ||
+	    x->z.attributes & ZYDIS_ATTRIB_HAS_LOCK)
 		return false;
-	return i->op != OP_NONE && !c.failed;
+	/* Registers of control, of segments */
+	for (unsigned k = 0; k < x->z.operand_count_visible; k++)
+		if (x86_is_reg(&x->o[k]) &&
+		    x86_number(x->o[k].reg.value) == X86_NOREG)
+			return false;
+	i->kind = kind_of(x);
+	return i->kind != NONE;
 }
 
 unsigned emulate_length(const uint8_t *code, size_t n)
 {
 	struct insn i;
 
-	return decode(code, n, &i) ? i.len : 0;
+	return decode(code, n, &i) ? i.x.z.length : 0;
 }
 
 /* -- the thread's side --------------------------------------------------------- */
@@ -489,9 +139,11 @@ unsigned emulate_length(const uint8_t *code, size_t n)
 struct machine {
 	struct ctl_regs *r;
 	const struct emulate_memory *m;
-	const struct insn *i;
+	const struct x86_insn *i;
 	bool fault;
 };
+
+enum { RAX = 0, RDX = 2 };
 
 /* In the order of the processor's numbers. */
 static __u64 *reg_at(struct ctl_regs *r, unsigned n)
@@ -516,19 +168,24 @@ static uint64_t sign_extend(uint64_t v, unsigned size)
 	return (uint64_t)((int64_t)(v << unused) >> unused);
 }
 
-static uint64_t effective(const struct machine *k)
+static uint64_t effective(const struct machine *k, const ZydisDecodedOperand *o)
 {
-	const struct insn *i = k->i;
-	uint64_t a = i->disp;
+	uint8_t base = x86_number(o->mem.base);
+	uint8_t index = x86_number(o->mem.index);
+	uint64_t a = o->mem.disp.value;
 
-	if (i->base == RIP)
-		a += k->r->rip + i->len;
-	else if (i->base != NOREG)
-		a += *reg_at(k->r, i->base);
-	if (i->index != NOREG)
-		a += *reg_at(k->r, i->index) * i->scale;
-	if (i->seg)
-		a += i->seg == 0x64 ? k->r->fs_base : k->r->gs_base;
+	if (o->mem.base == ZYDIS_REGISTER_RIP)
+		a += k->r->rip + k->i->z.length;
+	else if (base != X86_NOREG)
+		a += *reg_at(k->r, base);
+	if (index != X86_NOREG)
+		a += *reg_at(k->r, index) * o->mem.scale;
+	if (o->mem.type == ZYDIS_MEMOP_TYPE_AGEN)
+		return a;
+	if (o->mem.segment == ZYDIS_REGISTER_FS)
+		a += k->r->fs_base;
+	else if (o->mem.segment == ZYDIS_REGISTER_GS)
+		a += k->r->gs_base;
 	return a;
 }
 
@@ -547,41 +204,38 @@ static void store(struct machine *k, uint64_t addr, uint64_t v, unsigned size)
 		k->fault = true;
 }
 
-static uint64_t get(struct machine *k, const struct operand *o, unsigned size)
+static uint64_t get(struct machine *k, const ZydisDecodedOperand *o,
+		    unsigned size)
 {
-	switch (o->at) {
-	case REG:
-		return cut(*reg_at(k->r, o->reg) >> (o->high ? 8 : 0), size);
-	case MEM:
-		return load(k, effective(k), size);
-	case IMM:
-		return cut(k->i->imm, size);
-	default:
-		return 0;
-	}
+	if (x86_is_reg(o))
+		return cut(*reg_at(k->r, x86_number(o->reg.value)) >>
+				   (x86_is_high(o) ? 8 : 0), size);
+	if (x86_is_memory(o))
+		return load(k, effective(k, o), size);
+	return cut(o->imm.value.u, size);
 }
 
-static void put(struct machine *k, const struct operand *o, uint64_t v,
+/* Bits that a register has from shift on. */
+static void put_reg(struct machine *k, unsigned reg, unsigned shift, uint64_t v,
+		    unsigned size)
+{
+	__u64 *to = reg_at(k->r, reg);
+	uint64_t mask = cut(~0ULL, size) << shift;
+
+	if (k->fault)
+		return;
+	/* The upper half is cleared. */
+	*to = size >= 4 ? cut(v, size) : (*to & ~mask) | (v << shift & mask);
+}
+
+static void put(struct machine *k, const ZydisDecodedOperand *o, uint64_t v,
 		unsigned size)
 {
-	unsigned shift = o->high ? 8 : 0;
-	uint64_t mask;
-	__u64 *reg;
-
-	if (o->at == MEM) {
-		store(k, effective(k), v, size);
-		return;
-	}
-	if (o->at != REG || k->fault)
-		return;
-	reg = reg_at(k->r, o->reg);
-	if (size >= 4) {
-		/* The upper half is cleared. */
-		*reg = cut(v, size);
-		return;
-	}
-	mask = (size == 1 ? 0xffULL : 0xffffULL) << shift;
-	*reg = (*reg & ~mask) | (v << shift & mask);
+	if (x86_is_memory(o))
+		store(k, effective(k, o), v, size);
+	else
+		put_reg(k, x86_number(o->reg.value), x86_is_high(o) ? 8 : 0, v,
+			size);
 }
 
 /* -- operations, by the processor ------------------------------------------------ */
@@ -642,49 +296,49 @@ static void put(struct machine *k, const struct operand *o, uint64_t v,
 	}                                           \
 	break
 
-static uint64_t compute(enum op op, unsigned size, uint64_t a, uint64_t b,
+static uint64_t compute(ZydisMnemonic op, unsigned size, uint64_t a, uint64_t b,
 			__u64 *flags)
 {
 	uint64_t in = (*flags & STATUS) | 0x202, out = in;
 
 	switch (op) {
-	case OP_ADD:
+	case ZYDIS_MNEMONIC_ADD:
 		SIZES(BINARY, "add");
-	case OP_OR:
+	case ZYDIS_MNEMONIC_OR:
 		SIZES(BINARY, "or");
-	case OP_ADC:
+	case ZYDIS_MNEMONIC_ADC:
 		SIZES(BINARY, "adc");
-	case OP_SBB:
+	case ZYDIS_MNEMONIC_SBB:
 		SIZES(BINARY, "sbb");
-	case OP_AND:
+	case ZYDIS_MNEMONIC_AND:
 		SIZES(BINARY, "and");
-	case OP_SUB:
+	case ZYDIS_MNEMONIC_SUB:
 		SIZES(BINARY, "sub");
-	case OP_XOR:
+	case ZYDIS_MNEMONIC_XOR:
 		SIZES(BINARY, "xor");
-	case OP_CMP:
+	case ZYDIS_MNEMONIC_CMP:
 		SIZES(BINARY, "cmp");
-	case OP_TEST:
+	case ZYDIS_MNEMONIC_TEST:
 		SIZES(BINARY, "test");
-	case OP_INC:
+	case ZYDIS_MNEMONIC_INC:
 		SIZES(UNARY, "inc");
-	case OP_DEC:
+	case ZYDIS_MNEMONIC_DEC:
 		SIZES(UNARY, "dec");
-	case OP_NOT:
+	case ZYDIS_MNEMONIC_NOT:
 		SIZES(UNARY, "not");
-	case OP_NEG:
+	case ZYDIS_MNEMONIC_NEG:
 		SIZES(UNARY, "neg");
-	case OP_ROL:
+	case ZYDIS_MNEMONIC_ROL:
 		SIZES(SHIFT, "rol");
-	case OP_ROR:
+	case ZYDIS_MNEMONIC_ROR:
 		SIZES(SHIFT, "ror");
-	case OP_SHL:
+	case ZYDIS_MNEMONIC_SHL:
 		SIZES(SHIFT, "shl");
-	case OP_SHR:
+	case ZYDIS_MNEMONIC_SHR:
 		SIZES(SHIFT, "shr");
-	case OP_SAR:
+	case ZYDIS_MNEMONIC_SAR:
 		SIZES(SHIFT, "sar");
-	case OP_IMUL:
+	case ZYDIS_MNEMONIC_IMUL:
 		if (size == 2)
 			BINARY("imulw", uint16_t);
 		else if (size == 4)
@@ -736,65 +390,81 @@ static bool condition(uint64_t f, unsigned cc)
 
 static void arithmetic(struct machine *k)
 {
-	const struct insn *i = k->i;
-	bool is_shift = i->op >= OP_ROL && i->op <= OP_SAR;
-	const struct operand *first = i->op == OP_IMUL ? &i->src2 : &i->dst;
-	uint64_t a = get(k, first, i->size);
-	uint64_t b = get(k, &i->src, is_shift ? 1 : i->size), v;
+	const ZydisDecodedOperand *o = k->i->o;
+	ZydisMnemonic op = k->i->z.mnemonic;
+	unsigned n = k->i->z.operand_count_visible, size = o[0].size / 8;
+	bool is_shift = k->i->z.meta.category == ZYDIS_CATEGORY_SHIFT ||
+			k->i->z.meta.category == ZYDIS_CATEGORY_ROTATE;
+	uint64_t a = get(k, &o[n == 3], size), b = 0, v;
 	__u64 flags = k->r->eflags;
 
+	if (n > 1)
+		b = get(k, &o[n - 1], is_shift ? 1 : size);
 	if (k->fault)
 		return;
-	v = compute(i->op, i->size, a, b, &flags);
-	if (i->op != OP_CMP && i->op != OP_TEST)
-		put(k, &i->dst, v, i->size);
+	v = compute(op, size, a, b, &flags);
+	if (op != ZYDIS_MNEMONIC_CMP && op != ZYDIS_MNEMONIC_TEST)
+		put(k, &o[0], v, size);
 	if (!k->fault)
 		k->r->eflags = flags;
 }
 
+static void move_if(struct machine *k)
+{
+	const ZydisDecodedOperand *o = k->i->o;
+	bool is = condition(k->r->eflags, k->i->z.opcode & 15);
+	unsigned size = o[0].size / 8;
+	uint64_t a;
+
+	if (k->i->z.meta.category == ZYDIS_CATEGORY_SETCC) {
+		put(k, &o[0], is, 1);
+		return;
+	}
+	/* It is read in any case, and an upper half cleared. */
+	a = get(k, &o[1], size);
+	put(k, &o[0], is ? a : get(k, &o[0], size), size);
+}
+
 static void move(struct machine *k)
 {
-	const struct insn *i = k->i;
+	const ZydisDecodedOperand *o = k->i->o;
+	unsigned size = o[0].size / 8, from = o[1].size / 8,
+		 width = k->i->z.operand_width / 8;
 	uint64_t a, b;
 
-	switch (i->op) {
-	case OP_MOV:
-		put(k, &i->dst, get(k, &i->src, i->size), i->size);
+	switch (k->i->z.mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+		put(k, &o[0], get(k, &o[1], size), size);
 		break;
-	case OP_LEA:
-		put(k, &i->dst, effective(k), i->size);
+	case ZYDIS_MNEMONIC_LEA:
+		put(k, &o[0], effective(k, &o[1]), size);
 		break;
-	case OP_EXTEND:
-		a = get(k, &i->src, i->from);
-		put(k, &i->dst, i->is_signed ? sign_extend(a, i->from) : a,
-		    i->size);
+	case ZYDIS_MNEMONIC_MOVZX:
+		put(k, &o[0], get(k, &o[1], from), size);
 		break;
-	case OP_XCHG:
-		a = get(k, &i->dst, i->size);
-		b = get(k, &i->src, i->size);
-		put(k, &i->dst, b, i->size);
-		put(k, &i->src, a, i->size);
+	case ZYDIS_MNEMONIC_MOVSX:
+	case ZYDIS_MNEMONIC_MOVSXD:
+		put(k, &o[0], sign_extend(get(k, &o[1], from), from), size);
 		break;
-	case OP_CMOV:
-		/* It is read in any case, and an upper half cleared. */
-		a = get(k, &i->src, i->size);
-		if (!condition(k->r->eflags, i->cc))
-			a = get(k, &i->dst, i->size);
-		put(k, &i->dst, a, i->size);
+	case ZYDIS_MNEMONIC_XCHG:
+		a = get(k, &o[0], size);
+		b = get(k, &o[1], size);
+		put(k, &o[0], b, size);
+		put(k, &o[1], a, size);
 		break;
-	case OP_SET:
-		put(k, &i->dst, condition(k->r->eflags, i->cc), 1);
+	case ZYDIS_MNEMONIC_CBW: /* al to ax, ax to eax, eax to rax */
+	case ZYDIS_MNEMONIC_CWDE:
+	case ZYDIS_MNEMONIC_CDQE:
+		put_reg(k, RAX, 0, sign_extend(k->r->rax, width / 2), width);
 		break;
-	case OP_WIDEN: /* al to ax, ax to eax, eax to rax */
-		a = sign_extend(k->r->rax, i->size / 2);
-		put(k, &(struct operand){ .at = REG }, a, i->size);
-		break;
-	case OP_SIGN: /* of rax, all over rdx */
-		a = (int64_t)sign_extend(k->r->rax, i->size) < 0 ? ~0ULL : 0;
-		put(k, &(struct operand){ .at = REG, .reg = 2 }, a, i->size);
+	case ZYDIS_MNEMONIC_CWD: /* the sign of rax, all over rdx */
+	case ZYDIS_MNEMONIC_CDQ:
+	case ZYDIS_MNEMONIC_CQO:
+		a = (int64_t)sign_extend(k->r->rax, width) < 0 ? ~0ULL : 0;
+		put_reg(k, RDX, 0, a, width);
 		break;
 	default:
-		break;
+		move_if(k);
 	}
 }
 
@@ -812,49 +482,56 @@ static uint64_t check_target(struct machine *k, uint64_t to)
 	return to;
 }
 
+/* Where a call or jump leads. */
+static uint64_t target(struct machine *k, uint64_t next)
+{
+	const ZydisDecodedOperand *o = k->i->o;
+
+	return check_target(k, x86_is_number(o) ? next + o->imm.value.u :
+						  get(k, o, 8));
+}
+
 /* Returns where it goes on. */
 static uint64_t flow(struct machine *k, uint64_t next)
 {
-	const struct insn *i = k->i;
+	const struct x86_insn *i = k->i;
 	uint64_t to = next, v;
 
-	switch (i->op) {
-	case OP_PUSH:
-		v = i->src.at == IMM ? (uint64_t)i->imm : get(k, &i->src, 8);
-		push(k, v);
+	switch (i->z.mnemonic) {
+	case ZYDIS_MNEMONIC_PUSH:
+		push(k, get(k, &i->o[0], 8));
 		break;
-	case OP_POP:
+	case ZYDIS_MNEMONIC_POP:
 		v = load(k, k->r->rsp, 8);
 		if (!k->fault) {
 			k->r->rsp += 8;
-			put(k, &i->dst, v, 8);
+			put(k, &i->o[0], v, 8);
 		}
 		break;
-	case OP_LEAVE:
+	case ZYDIS_MNEMONIC_LEAVE:
 		v = load(k, k->r->rbp, 8);
 		if (!k->fault) {
 			k->r->rsp = k->r->rbp + 8;
 			k->r->rbp = v;
 		}
 		break;
-	case OP_RET:
+	case ZYDIS_MNEMONIC_RET:
 		to = check_target(k, load(k, k->r->rsp, 8));
 		if (!k->fault)
-			k->r->rsp += 8 + i->imm;
+			k->r->rsp += 8 + (i->z.operand_count_visible ?
+						  i->o[0].imm.value.u : 0);
 		break;
-	case OP_JCC:
-		if (condition(k->r->eflags, i->cc))
-			to = check_target(k, next + i->imm);
-		break;
-	case OP_CALL:
-	case OP_JMP:
-		to = i->src.at == IMM ? next + i->imm : get(k, &i->src, 8);
-		to = check_target(k, to);
-		if (i->op == OP_CALL && !k->fault)
+	case ZYDIS_MNEMONIC_CALL:
+		to = target(k, next);
+		if (!k->fault)
 			push(k, next);
 		break;
-	default:
+	case ZYDIS_MNEMONIC_JMP:
+		to = target(k, next);
 		break;
+	default:
+		if (condition(k->r->eflags, i->z.opcode & 15))
+			to = target(k, next);
 	}
 	return to;
 }
@@ -863,17 +540,17 @@ int emulate(const uint8_t *code, size_t n, struct ctl_regs *r,
 	    const struct emulate_memory *m)
 {
 	struct insn i;
-	struct machine k = { .r = r, .m = m, .i = &i };
+	struct machine k = { .r = r, .m = m, .i = &i.x };
 	uint64_t next;
 
 	if (!decode(code, n, &i))
 		return -EOPNOTSUPP;
-	next = r->rip + i.len;
-	if (i.op >= OP_ADD && i.op <= OP_SAR)
+	next = r->rip + i.x.z.length;
+	if (i.kind == ARITHMETIC)
 		arithmetic(&k);
-	else if (i.op >= OP_MOV && i.op <= OP_SIGN)
+	else if (i.kind == MOVE)
 		move(&k);
-	else if (i.op != OP_NOP)
+	else if (i.kind == FLOW)
 		next = flow(&k, next);
 	if (k.fault)
 		return -EFAULT;
