@@ -288,7 +288,8 @@ static void test_functions(const struct ctl_regs *base)
 static void test_refused(void)
 {
 	static const struct {
-		const char *bytes, *what;
+		char bytes[9];
+		const char *what;
 	} bad[] = {
 		{ "\xf0\xff\x0f", "lock decl (%rdi)" },
 		{ "\x0f\x05", "syscall" },
