@@ -173,8 +173,12 @@ int ctl_trace_sysentry(struct ctl *h, const struct ctl_sysset *set);
 int ctl_trace_sysexit(struct ctl *h, const struct ctl_sysset *set);
 
 /*
- * Of a CTL_OPEN_RDONLY handle on a process that nothing controls it is filled
- * from /proc, as far as that can be read.  Since: 0.1
+ * st->size is set by the caller, to the size that it was compiled with: so many
+ * bytes are filled in, with zeroes where the library knows less.  Of a
+ * CTL_OPEN_RDONLY handle on a process that nothing controls it is filled from
+ * /proc, as far as that can be read.
+ *   -EINVAL size is below CTL_STATUS_SIZE_V1   -ENOENT it has exited
+ * Since: 0.1
  */
 int ctl_status(struct ctl *h, struct ctl_status *st);
 /*

@@ -469,11 +469,23 @@ static int threads_from_proc(struct ctl *h, struct ctl_lwpstatus **v)
 	return k;
 }
 
+/* The caller may have been compiled with a shorter one, or with a longer. */
 CTL_EXPORT int ctl_status(struct ctl *h, struct ctl_status *st)
 {
-	if (!h->t)
-		return status_from_proc(h, st);
-	return h->t->status(h, st);
+	size_t size = st->size;
+	struct ctl_status s;
+	int err;
+
+	if (size < CTL_STATUS_SIZE_V1)
+		return ctl_fail(-EINVAL, "ctl_status.size is not set");
+	err = h->t ? h->t->status(h, &s) : status_from_proc(h, &s);
+	if (err < 0)
+		return err;
+	s.size = size; /* for the next time */
+	if (size > sizeof(s))
+		memset((char *)st + sizeof(s), 0, size - sizeof(s));
+	memcpy(st, &s, size < sizeof(s) ? size : sizeof(s));
+	return 0;
 }
 
 CTL_EXPORT int ctl_threads(struct ctl *h, struct ctl_lwpstatus **v)
@@ -505,7 +517,7 @@ CTL_EXPORT int ctl_threads(struct ctl *h, struct ctl_lwpstatus **v)
 
 CTL_EXPORT int ctl_regs_get(struct ctl *h, struct ctl_regs *r)
 {
-	struct ctl_status st;
+	struct ctl_status st = { .size = sizeof(st) };
 	int err = ctl_status(h, &st);
 
 	if (err < 0)

@@ -125,7 +125,7 @@ static int reach_exec(struct ctl *h, int go, bool rlc)
 {
 	static const struct ctl_sysset none;
 	struct ctl_sysset execs = { { 0 }, { 0 } };
-	struct ctl_status st;
+	struct ctl_status st = { .size = sizeof(st) };
 	int r;
 
 	execs.native[59 / 64] |= 1ULL << 59 % 64;   /* execve */

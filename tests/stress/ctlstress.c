@@ -380,7 +380,7 @@ static void act(struct ctl *h, unsigned long *s)
 	struct ctl_record what = { .signals = ~0ULL, .faults = ~0ULL };
 	struct ctl_lwpstatus *v;
 	unsigned char buf[4096];
-	struct ctl_status st;
+	struct ctl_status st = { .size = sizeof(st) };
 
 	switch (rnd(s) % 8) {
 	case 0:
@@ -479,7 +479,7 @@ static void killed_client(unsigned long *s)
 
 static void kill_server(unsigned long *s)
 {
-	struct ctl_status st;
+	struct ctl_status st = { .size = sizeof(st) };
 	struct ctl *h;
 	pid_t pid = random_target(s);
 
