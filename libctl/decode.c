@@ -745,7 +745,8 @@ static bool grows(const struct ctl_decoder *d, const struct ctl_struct *st,
 
 	if (b->flags & CTL_VALF_FAULT)
 		return false;
-	return st == &ctl_st_sched_attr ||
+	return st == &ctl_st_sched_attr || st == &ctl_st_landlock_ruleset ||
+	       st == &ctl_st_open_how || st == &ctl_st_mount_attr ||
 	       (call && call->arg[1].kind == K_SPEC &&
 		call->arg[1].sub == SP_BPF);
 }
@@ -765,6 +766,10 @@ static bool field_counts(const struct ctl_struct *st, const struct ctl_field *f,
 		return f->kind != K_PID ||
 		       (b->len >= w + 8U && read_num(b->p + w + 4, 4) == 4);
 	}
+	/* A mode, of a file that may be made. */
+	if (st == &ctl_st_open_how && f->off == 8 && b->len >= 16)
+		return read_num(b->p, 8) & (0100 | 020000000) ||
+		       read_num(b->p + 8, 8);
 	/* The rest is filled in by the call. */
 	if (st == &ctl_st_io_uring_params)
 		return (f->off >= 8 && f->off <= 16) ||
@@ -1672,6 +1677,8 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 			set_enum(v, &ctl_tab_ipproto, (uint32_t)arg[i]);
 		else if (arg[0] == AF_NETLINK)
 			set_enum(v, &ctl_tab_netlink, (uint32_t)arg[i]);
+		else if (arg[0] == AF_PACKET && arg[i])
+			set_htons(d, v, &ctl_tab_ethertype, arg[i]);
 		else
 			set_int(v, (int32_t)arg[i]);
 		return;
@@ -1712,6 +1719,10 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 			return;
 		if (arg[1] == SOL_SOCKET && arg[2] == SO_LINGER && b.len == 8)
 			set_struct(d, v, &ctl_st_linger, &b, arg[i], 0);
+		else if (arg[1] == SOL_SOCKET && arg[2] == SO_ATTACH_FILTER &&
+			 b.len == ctl_struct_of(&ctl_st_fprog, d->abi)->size)
+			set_struct(d, v, ctl_struct_of(&ctl_st_fprog, d->abi),
+				   &b, arg[i], 0);
 		else if (arg[1] == SOL_SOCKET && arg[2] == SO_PEERCRED &&
 			 b.len == ctl_st_ucred.size)
 			set_struct(d, v, &ctl_st_ucred, &b, arg[i], 0);
@@ -1775,6 +1786,16 @@ static bool both(struct ctl_decoder *d, const struct ctl_arg *a, unsigned i,
 	       capture(d, i, CTL_AT_EXIT, 0, out) && out->len &&
 	       in->len == out->len &&
 	       (a->kind == K_FDSET || memcmp(in->p, out->p, in->len));
+}
+
+/* Is the argument behind it the size of a structure that may grow? */
+static bool has_size(const struct ctl_decoder *d, unsigned i)
+{
+	const struct ctl_call *call = ctl_call_of(d->abi, d->rec->nr);
+	const struct ctl_arg *a = &call->arg[i + 1];
+
+	return i < 5 && a->kind == K_SIZE &&
+	       (strcmp(a->name, "size") == 0 || strcmp(a->name, "usize") == 0);
 }
 
 /* A structure that the call does not look at, or has not filled in. */
@@ -1845,9 +1866,8 @@ static void set_arg(struct ctl_decoder *d, struct ctl_val *v,
 			set_struct(d, v, st, &b, n, 0);
 		} else if (either(d, a, i, &b)) {
 			/* It goes as far as the caller says: clone3(2). */
-			if (a->ref == &ctl_st_clone_args &&
-			    b.len > d->rec->arg[1])
-				b.len = d->rec->arg[1];
+			if (has_size(d, i) && b.len > d->rec->arg[i + 1])
+				b.len = d->rec->arg[i + 1];
 			/* ... or the structure itself: sched_setattr(2). */
 			if (a->ref == &ctl_st_sched_attr && b.len >= 48 &&
 			    read_num(b.p, 4) < b.len)
@@ -1969,6 +1989,9 @@ static void set_ret(struct ctl_decoder *d, struct ctl_val *v,
 		case F_GETFD:
 			set_flags(d, v, &ctl_tab_fdflags, n);
 			return;
+		case F_GET_SEALS:
+			set_flags(d, v, &ctl_tab_seals, n);
+			return;
 		}
 	if (n >= 0 && !(d->flags & CTL_DECODE_RAW) && named_ret(d, v, call, n))
 		return;
@@ -2042,6 +2065,13 @@ static unsigned used_args(const struct ctl_call *call, const __u64 *arg,
 	if (n == 3 && call->arg[2].kind == K_SPEC &&
 	    call->arg[2].sub == SP_IOCTL && is_bare(arg[1]))
 		return 2;
+	/* Those that read have a buffer, and the level of the console is one. */
+	if (n == 3 && call->arg[0].ref == &ctl_tab_syslog)
+		return (arg[0] >= 2 && arg[0] <= 4) || arg[0] == 8 ? 3 : 1;
+	/* LINUX_REBOOT_CMD_RESTART2 */
+	if (n == 4 && call->arg[2].ref == &ctl_tab_reboot &&
+	    (uint32_t)arg[2] != 0xa1b2c3d4)
+		return 3;
 	/* MEMBARRIER_CMD_FLAG_CPU */
 	if (n == 3 && call->arg[0].ref == &ctl_tab_membarrier && !(arg[1] & 1))
 		return 2;
@@ -2085,6 +2115,10 @@ static void shape_futex(struct ctl_decoder *d, struct ctl_decoded *out)
 	case 3: /* FUTEX_REQUEUE */
 	case 11: /* FUTEX_WAIT_REQUEUE_PI */
 		out->nargs = 5;
+		break;
+	case 4: /* FUTEX_CMP_REQUEUE, FUTEX_CMP_REQUEUE_PI */
+	case 12:
+		set_num(val3, CTL_VAL_UINT, n);
 		break;
 	case 5: /* FUTEX_WAKE_OP */
 		if ((n >> 28 & 7) < ARRAY_SIZE(ops) &&
@@ -2173,6 +2207,11 @@ static void shape_prctl(struct ctl_decoder *d, struct ctl_decoded *out)
 		if (arg[1] < ARRAY_SIZE(dumpable))
 			set_name(&out->arg[1], arg[1], dumpable[arg[1]]);
 		out->nargs = 2;
+		break;
+	case 22: /* PR_SET_SECCOMP */
+		set_enum(&out->arg[1], &ctl_tab_seccomp_mode,
+			 (uint32_t)arg[1]);
+		out->nargs = arg[1] == 2 ? 3 : 2;
 		break;
 	case 8: /* PR_SET_KEEPCAPS */
 	case 29: /* PR_SET_TIMERSLACK */

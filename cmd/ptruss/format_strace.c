@@ -157,7 +157,10 @@ static void value(const struct ctl_val *ret, bool is_fcntl, struct buf *b)
 	buf_printf(b, "%#llx", (unsigned long long)ret->value);
 	if (!ret->value && (!ret->nchild || ret->child[0].kind != CTL_VAL_NAME))
 		return;
-	buf_str(b, is_fcntl ? " (flags " : " (");
+	buf_str(b, !is_fcntl ? " (" :
+		   ret->nchild && ret->child[0].kind == CTL_VAL_NAME &&
+		   strncmp(ret->child[0].str, "F_SEAL", 6) == 0 ?
+			   " (seals " : " (flags ");
 	text_val(b, ret, TEXT_STRACE);
 	buf_char(b, ')');
 }
