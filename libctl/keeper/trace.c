@@ -958,19 +958,30 @@ static void on_unknown(pid_t tid, int status)
 	keeper_timer(e->since + EARLY_NS);
 }
 
+/* One whose time has come; NULL.  next: when that of another comes. */
+static struct early *early_due(uint64_t now, uint64_t *next)
+{
+	struct early *e;
+
+	*next = 0;
+	list_for_each(e, &earlies, link) {
+		if (now >= e->since + EARLY_NS)
+			return e;
+		if (!*next || e->since + EARLY_NS < *next)
+			*next = e->since + EARLY_NS;
+	}
+	return NULL;
+}
+
 static uint64_t early_timers(uint64_t now)
 {
-	struct early *e, *tmp;
 	struct ctl_procinfo pi;
-	uint64_t next = 0;
 	struct proc *p, *home;
+	struct early *e;
+	uint64_t next;
 
-	list_for_each_safe(e, tmp, &earlies, link) {
-		if (now < e->since + EARLY_NS) {
-			if (!next || e->since + EARLY_NS < next)
-				next = e->since + EARLY_NS;
-			continue;
-		}
+	/* From the start again each time: adopting one may adopt others. */
+	while ((e = early_due(now, &next))) {
 		home = NULL;
 		if (ctl_proc_info(e->tid, 0, &pi) == 0)
 			list_for_each(p, &procs, link)
