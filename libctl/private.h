@@ -65,6 +65,9 @@ struct ctl_ring {
 	uint64_t size; /* our own copy: the mapped one may lie */
 	uint64_t tail; /* given back */
 	uint64_t next; /* taken */
+	/* Another user's server: our copies of its records, in the same places.
+	 * It could change one after we have looked at it.  Else NULL. */
+	unsigned char *own;
 };
 
 struct ctl {

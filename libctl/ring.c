@@ -7,6 +7,8 @@
  * the ring is believed: it is memory that another process writes, and a keeper
  * serves whoever may control the target.  A length is read once, checked
  * against what is left of the ring, and the record's own lengths against it.
+ * Root may have the ring of another user's keeper, who could gain by changing a
+ * record that was checked: such records are copied first.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -198,6 +200,11 @@ CTL_EXPORT int ctl_ring_next(struct ctl *h, const struct ctl_rec **rec)
 		if (len < 8 || (len & 7) || len > r->size - at ||
 		    len > head - r->next)
 			goto lie;
+		if (r->own) {
+			memcpy(r->own + at, p, len);
+			memcpy(r->own + at, &word, sizeof(word));
+			p = (const void *)(r->own + at);
+		}
 		if (p->type == CTL_REC_PAD) {
 			r->next += len;
 			continue;

@@ -304,6 +304,26 @@ testStraceOfAControlledProcess()
 	assert_untouched "$pid"
 }
 
+# Records of a keeper that is another user's.
+testRootTracesBesideAUser()
+{
+	needs_root "to become another user" || return 0
+	# shellcheck disable=SC2016 # for the other shell
+	user_spawn /bin/sh -c 'echo ready; while :; do :</dev/null; done'
+	assert_soon grep -q ready "$out"
+	ok as_user pctl "$pid" PCSENTRY reboot
+	: >"$tmp/calls"
+	ptruss -t openat -o "$tmp/calls" -p "$pid" 2>"$tmp/ptruss" &
+	tracing=$!
+	started="$started $tracing"
+	assert_soon grep -q '/dev/null' "$tmp/calls"
+	kill -TERM $tracing
+	reap $tracing
+	assertEquals "" "$(cat "$tmp/ptruss")"
+	ok as_user pctl "$pid" PCSENTRY none
+	assert_untouched "$pid"
+}
+
 # Without XDG_RUNTIME_DIR and /run/user the place is /tmp, where others can be
 # faster: their folder is not used.
 testNoPlaceForTheSocket()

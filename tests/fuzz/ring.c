@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The reader of the event ring, on a ring that lies.  Input: head, tail (what
- * the reader believes to have given back), then the data of the ring.
+ * the reader believes to have given back), then the data of the ring.  Once as
+ * it is, and once with another user's server, which writes over each record
+ * that was taken.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +28,7 @@ static void touch(const void *p, size_t len)
 		sink += *c++;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void read_all(const uint8_t *data, size_t size, bool hostile)
 {
 	static const struct ctl_transport t = { .name = "fuzz",
 						.consumed = nothing };
@@ -37,10 +39,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned char *ring;
 	unsigned n = 0;
 
-	if (size < 16)
-		return 0;
 	ring = calloc(1, CTL_RING_MIN);
-	if (!ring)
+	if (hostile)
+		h.ring.own = malloc(CTL_RING_MIN);
+	if (!ring || (hostile && !h.ring.own))
 		abort();
 	memcpy(&info.head, data, 8);
 	memcpy(&h.ring.tail, data + 8, 8);
@@ -53,6 +55,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	h.ring.data = ring;
 	h.ring.size = CTL_RING_MIN;
 	while (n++ < 100000 && ctl_ring_next(&h, &rec) == 1) {
+		if (hostile)
+			memset(ring + ((unsigned char *)rec - h.ring.own), 0xff,
+			       rec->len & CTL_REC_LENMASK);
 		touch(rec, rec->len & CTL_REC_LENMASK);
 		if (rec->type == CTL_REC_SYSCALL ||
 		    rec->type == CTL_REC_SYSENTRY) {
@@ -63,6 +68,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 	}
 	ctl_ring_release(&h);
+	free(h.ring.own);
 	free(ring);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size < 16)
+		return 0;
+	read_all(data, size, false);
+	read_all(data, size, true);
 	return 0;
 }
