@@ -146,3 +146,87 @@ int debug_alt_open(int fd)
 		 id, id + 2);
 	return try_file(path, id);
 }
+
+/* ---------------------------------------------------------- what is damaged -- */
+
+/*
+ * Are the tables of .debug_rnglists or .debug_loclists where their headers say?
+ * The libdwarf of 2021 frees something twice when one but the first is not.
+ */
+bool debug_lists_sound(const void *section, size_t len, unsigned addrsize)
+{
+	const unsigned char *p = section;
+	uint32_t word, offsets;
+	uint64_t length;
+	uint16_t version;
+
+	while (len) {
+		unsigned size = 4;
+
+		if (len < 4)
+			return false;
+		memcpy(&word, p, 4);
+		length = word;
+		if (word == 0xffffffff) {
+			size = 8;
+			if (len < 12)
+				return false;
+			memcpy(&length, p + 4, 8);
+			p += 8;
+			len -= 8;
+		}
+		p += 4;
+		len -= 4;
+		if (length > len || length < 8)
+			return false;
+		memcpy(&version, p, 2);
+		memcpy(&offsets, p + 4, 4);
+		if (version != 5 || p[2] != addrsize || p[3] != 0 ||
+		    offsets > (length - 8) / size)
+			return false;
+		p += length;
+		len -= length;
+	}
+	return true;
+}
+
+#define LISTS_MAX (256UL << 20) /* of compressed ones */
+
+static bool section_sound(struct elf_file *f, Elf_Scn *scn, GElf_Shdr *sh)
+{
+	Elf_Data *data;
+	GElf_Chdr ch;
+
+	if (sh->sh_type == SHT_NOBITS)
+		return true;
+	if (sh->sh_flags & SHF_COMPRESSED &&
+	    (!gelf_getchdr(scn, &ch) || ch.ch_size > LISTS_MAX ||
+	     elf_compress(scn, 0, 0) < 0))
+		return false;
+	data = elf_rawdata(scn, NULL);
+	return !data || !data->d_buf ||
+	       debug_lists_sound(data->d_buf, data->d_size,
+				 f->is_32bit ? 4 : 8);
+}
+
+bool debug_file_sound(int fd)
+{
+	Elf_Scn *scn = NULL;
+	struct elf_file f;
+	const char *name;
+	GElf_Shdr sh;
+	char own[64];
+	bool sound = true;
+	int copy;
+
+	snprintf(own, sizeof(own), "/proc/self/fd/%d", fd);
+	copy = open(own, O_RDONLY | O_CLOEXEC);
+	if (copy < 0 || elf_file_open(&f, copy) < 0)
+		return false;
+	while (sound && elf_section_next(&f, &scn, &sh, &name))
+		if (!strcmp(name, ".debug_rnglists") ||
+		    !strcmp(name, ".debug_loclists"))
+			sound = section_sound(&f, scn, &sh);
+	elf_file_close(&f);
+	return sound;
+}

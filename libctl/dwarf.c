@@ -1343,6 +1343,11 @@ int dwarf_describe(struct ctl_usdt *u, struct usdt_object *o)
 		fd = debug_file_open(o->file, o->path);
 	if (fd < 0)
 		return 0; /* there is none */
+	if (!debug_file_sound(fd)) {
+		usdt_problem(u, o->path, "damaged debug information");
+		close(fd);
+		return 0;
+	}
 	main_fd = reopen(o->file->fd);
 	if (main_fd >= 0 && debug_init(main_fd, &s.main) == DW_DLV_OK) {
 		if (dwarf_get_fde_list_eh(s.main, &cies, &ncies, &s.fdes,
@@ -1351,7 +1356,8 @@ int dwarf_describe(struct ctl_usdt *u, struct usdt_object *o)
 	}
 	if (debug_init(fd, &s.dbg) == DW_DLV_OK) {
 		alt_fd = debug_alt_open(fd);
-		if (alt_fd >= 0 && debug_init(alt_fd, &s.alt) != DW_DLV_OK)
+		if (alt_fd >= 0 && (!debug_file_sound(alt_fd) ||
+				    debug_init(alt_fd, &s.alt) != DW_DLV_OK))
 			s.alt = NULL;
 		/* For strings that are there. */
 		if (s.alt)

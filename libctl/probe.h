@@ -207,6 +207,9 @@ uint64_t elf_loader_hook(struct elf_file *f, const char *path, uint64_t bias);
 int debug_file_open(struct elf_file *f, const char *object);
 /* What dwz moved out of the debug file fd into one shared by several. */
 int debug_alt_open(int fd);
+/* Can libdwarf be given it? */
+bool debug_file_sound(int fd);
+bool debug_lists_sound(const void *section, size_t len, unsigned addrsize);
 
 /* ----------------------------------------------------------------- model -- */
 

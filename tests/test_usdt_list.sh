@@ -436,6 +436,24 @@ testTruncatedFiles()
 	done
 }
 
+# The libdwarf of Debian 12 frees twice what belongs to a damaged second table.
+testDamagedLists()
+{
+	needs_command objcopy || return 0
+	objcopy --dump-section ".debug_rnglists=$tmp/lists" "$fixture" \
+		"$tmp/damaged" || fail "objcopy"
+	first=$(od -An -tu4 -N4 "$tmp/lists" | tr -d ' ')
+	assertTrue "two tables" "[ $(wc -c <"$tmp/lists") -gt $((first + 16)) ]"
+	printf '\003' | dd of="$tmp/lists" bs=1 seek=$((first + 8)) \
+		conv=notrunc 2>/dev/null
+	objcopy --update-section ".debug_rnglists=$tmp/lists" "$tmp/damaged" ||
+		fail "objcopy"
+	run pusdt list -l "$tmp/damaged"
+	assertTrue "status $status" "[ $status -le 2 ]"
+	stderr | grep -q 'damaged debug information' || fail "$(stderr)"
+	grep -q 'orders:shipped' "$tmp/stdout" || fail "$(stdout)"
+}
+
 testAllProcesses()
 {
 	needs_command jq || return 0
