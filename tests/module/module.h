@@ -95,20 +95,29 @@ static inline struct ctl_status status(int fd)
 	return st;
 }
 
+/* Has the kernel a function of this name? */
+static inline int in_kernel(const char *name)
+{
+	FILE *f = fopen("/proc/kallsyms", "re");
+	char line[256], have[128];
+	int found = 0;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "%*s %*s %127s", have) == 1 &&
+			!strcmp(have, name);
+	if (f)
+		fclose(f);
+	return found;
+}
+
 /*
  * Can the module put its files into /proc?  Not where the compiler has left no
  * function to be probed; then /dev/dtrace_ctl is all there is.
  */
 static inline int has_proc_files(void)
 {
-	FILE *f = fopen("/proc/kallsyms", "re");
-	char line[256];
-	int found = 0;
+	int found = in_kernel("proc_pident_lookup");
 
-	while (f && !found && fgets(line, sizeof(line), f))
-		found = strstr(line, " proc_pident_lookup\n") != NULL;
-	if (f)
-		fclose(f);
 	if (!found)
 		printf("SKIP: no proc_pident_lookup() in this kernel: no /proc/PID/ctl\n");
 	return found;
