@@ -272,7 +272,9 @@ int main(int argc, char **argv)
 		targets[i] = start_target("/proc/self/exe", i);
 	for (int i = 0; i < NCONTROLLERS; i++)
 		controllers[i] = controller(seed + i);
-	while (now() < end) {
+	/* A slow machine takes longer for enough of it. */
+	while (now() < end || (now() < end + 60 &&
+			       (st->enabled <= 10 || st->hits <= 10))) {
 		int i = any(NCONTROLLERS);
 
 		nap(0.02 + any(100) / 1000.0);
