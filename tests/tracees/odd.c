@@ -30,6 +30,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -245,6 +246,7 @@ static int do_seccomp(const char *how)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog prog = { 4, code };
+	struct stat st;
 	pthread_t t;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
@@ -254,6 +256,12 @@ static int do_seccomp(const char *how)
 	if (pthread_create(&t, NULL, forbidden, NULL))
 		die("pthread_create");
 	pthread_join(t, NULL);
+	/*
+	 * Until its tracer has taken note: of a thread that has ended the
+	 * kernel tells the process's status as soon as that has one.
+	 */
+	while (stat("/proc/self/task", &st) == 0 && st.st_nlink > 3)
+		usleep(1000);
 	mark(7501);
 	return 0;
 }
