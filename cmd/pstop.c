@@ -170,6 +170,10 @@ static int start(const struct options *opt)
 	} else {
 		printf("%d\n", ctl_pid(h));
 	}
+	/* Who cannot be told on stdout has to be told all the same. */
+	if (fflush(stdout) != 0)
+		cmd_complain("%s is left stopped, as process %d",
+			     opt->command[0], ctl_pid(h));
 	ctl_close(h);
 	return CMD_OK;
 }

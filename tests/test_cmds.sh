@@ -394,6 +394,19 @@ testCommandSubstitution()
 	kill -9 "$p"
 }
 
+# A process that is stopped and that nobody knows of would be there for ever.
+testCreateTellsWhomWhateverItsOutputIs()
+{
+	[ -w /dev/full ] || { skip "no /dev/full"; return 0; }
+	pstop -c sleep 100 >/dev/full 2>"$tmp/stderr"
+	assertEquals 1 $?
+	p=$(sed -n 's/^pstop: sleep is left stopped, as process //p' "$tmp/stderr")
+	[ "$p" ] || { fail "$(stderr)"; return 0; }
+	started="$started $p"
+	assert_stopped "$p"
+	kill -9 "$p"
+}
+
 # Nothing of ours is in what we start.
 testCreateLeavesTheEnvironmentAlone()
 {
