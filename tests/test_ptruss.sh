@@ -200,10 +200,10 @@ testEveryCallIsSeen()
 
 testAttached()
 {
-	target spin
+	target spin 1
 	ptruss -o "$tmp/o" -p "$pid" &
 	tracer=$!
-	sleep 0.5
+	wait_until grep -qs getppid "$tmp/o"
 	kill -TERM "$tracer"
 	wait "$tracer"
 	assertEquals 0 $?

@@ -158,9 +158,10 @@ testRestartSyscall()
 		assert_count 1 '.name == "clock_nanosleep" and .errno == "ERESTART"
 			and .args[2].text == "{tv_sec=1, tv_nsec=0}"'
 		assert_count 1 '.name == "restart_syscall" and .ret == 0'
-		for signal in SIGSTOP SIGCONT; do
-			assert_count 1 ".type == \"signal\" and .name == \"$signal\""
-		done
+		assert_count 1 '.type == "signal" and .name == "SIGSTOP"'
+		# The module hears of no signal that is ignored.
+		[ "$CTL_BACKEND" = keeper ] || continue
+		assert_count 1 '.type == "signal" and .name == "SIGCONT"'
 	done
 }
 

@@ -176,20 +176,27 @@ static struct group *group_find(const struct funcs *f, pid_t pid, uint32_t id)
 	return NULL;
 }
 
-static const struct ctl_func *function_at(const struct group *g, uint64_t addr)
+/* The last that begins at addr or before it. */
+static const struct ctl_func *function_before(const struct group *g,
+					      uint64_t addr)
 {
 	unsigned from = 0, to = g->n, mid;
 
 	while (from < to) {
 		mid = from + (to - from) / 2;
-		if (g->v[mid]->address == addr)
-			return g->v[mid];
-		if (g->v[mid]->address < addr)
+		if (g->v[mid]->address <= addr)
 			from = mid + 1;
 		else
 			to = mid;
 	}
-	return NULL;
+	return from ? g->v[from - 1] : NULL;
+}
+
+static const struct ctl_func *function_at(const struct group *g, uint64_t addr)
+{
+	const struct ctl_func *f = function_before(g, addr);
+
+	return f && f->address == addr ? f : NULL;
 }
 
 /* -- what cannot be traced ------------------------------------------------------- */
@@ -563,15 +570,30 @@ static struct thread *thread_of(struct funcs *f, const struct ctl_rec *rec)
 }
 
 #define SAME_STACK (1U << 20)
+#define PAGE 4096U
 
-/* Calls that were left without a return: see the page at the top. */
-static unsigned drop_left(struct thread *t, const struct call *now)
+/*
+ * Where the return of a function is probed by the kernel, its return address is
+ * the kernel's own while it runs: in a page above the stack, at its beginning.
+ */
+static bool is_kernels(const struct call *c)
+{
+	return c->caller > c->sp && c->caller % PAGE == 0;
+}
+
+/*
+ * Calls that were left without a return: see the page at the top.  A tail call
+ * has the return address of the call that made it.
+ */
+static unsigned drop_left(struct thread *t, struct call *now)
 {
 	unsigned before = t->n;
 
 	while (t->n && t->v[t->n - 1].sp < now->sp &&
 	       now->sp - t->v[t->n - 1].sp < SAME_STACK)
 		t->n--;
+	if (t->n && t->v[t->n - 1].sp == now->sp && is_kernels(now))
+		now->caller = t->v[t->n - 1].caller;
 	/* Its return address is in the same place: a tail call made this one,
 	 * or it is over. */
 	for (unsigned i = t->n; i-- > 0 && t->v[i].sp == now->sp;)
@@ -742,6 +764,9 @@ void func_text(struct buf *b, const struct func_event *e)
 	buf_char(b, '\n');
 }
 
+/* The module's stop is behind the first instruction. */
+#define FIRST_INSN 15U
+
 const char *func_stopped_at(const struct session *s, pid_t pid,
 			    const struct ctl_lwpstatus *l, char *text,
 			    size_t size)
@@ -749,11 +774,11 @@ const char *func_stopped_at(const struct session *s, pid_t pid,
 	const struct group *g = l->why == PR_PROBE ?
 					group_find(s->funcs, pid, l->what) :
 					NULL;
-	const struct ctl_func *f = g ? function_at(g, l->reg.rip) : NULL;
+	const struct ctl_func *f = g ? function_before(g, l->reg.rip) : NULL;
 	const char *name;
 	int len;
 
-	if (!f)
+	if (!f || l->reg.rip - f->address > FIRST_INSN)
 		return cmd_stop_what(l, text, size);
 	len = stem(f->object, &name);
 	snprintf(text, size, "%.*s:%s", len, name, f->name);
