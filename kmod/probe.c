@@ -27,6 +27,7 @@
  */
 #include <linux/file.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -612,11 +613,26 @@ static void do_enable(void *arg)
 }
 
 /* op, op->size bytes, is ours from now on. */
+/*
+ * The kernel tells of a return by an address of its own in place of the one that
+ * the function returns to.  Whoever looks for that one does not find it, and the
+ * program dies: setjmp(3), an exception of C++, pthread_cancel(3).
+ */
+static bool returns;
+module_param(returns, bool, 0644);
+MODULE_PARM_DESC(returns, "tell of returns from functions, at a risk for the program (default: no)");
+
 int ctl_probe_enable(struct ctl_handle *h, struct ctl_probe *op)
 {
 	struct request r = { .h = h };
 	struct task_struct *t;
 
+	r.err = op->flags & CTL_PROBE_RETURN && !READ_ONCE(returns) ?
+			-ENOSYS : 0;
+	if (r.err) {
+		kvfree(op);
+		return r.err;
+	}
 	r.err = part_new(op, &r.part);
 	if (r.err) {
 		kvfree(op);

@@ -11,6 +11,8 @@
  *
  *   foo.cold   is a part of foo that was moved away; it is jumped to, with foo's
  *              frame on the stack and no return address at its end.
+ *   _start     where a program begins: argc lies where others have a return
+ *              address.
  *   an ifunc   (STT_GNU_IFUNC) is the address of what chooses the function at
  *              run time.  What was chosen has a name of its own, if any.
  *
@@ -230,13 +232,17 @@ static int read_table(struct object *o, struct elf_file *f, Elf_Scn *scn,
 {
 	Elf_Data *data = elf_getdata(scn, NULL);
 	const char *name;
+	GElf_Ehdr eh;
 	GElf_Sym sym;
 	int type, r = 0;
 
+	if (!gelf_getehdr(f->elf, &eh))
+		return 0;
 	for (int i = 0; data && r == 0 && gelf_getsym(data, i, &sym); i++) {
 		type = GELF_ST_TYPE(sym.st_info);
 		if ((type != STT_FUNC && type != STT_GNU_IFUNC) ||
-		    sym.st_shndx == SHN_UNDEF || !sym.st_value)
+		    sym.st_shndx == SHN_UNDEF || !sym.st_value ||
+		    sym.st_value == eh.e_entry)
 			continue;
 		name = elf_strptr(f->elf, sh->sh_link, sym.st_name);
 		if (name && *name && !strstr(name, ".cold"))

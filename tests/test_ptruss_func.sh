@@ -206,6 +206,28 @@ testRefused()
 		"grep -q 'ptruss: 1 function of funcs is not traced, .*: vector' '$tmp/stderr'"
 }
 
+# Not told to by who loaded it, the module leaves return addresses alone.
+testModuleWithoutReturns()
+{
+	param=/sys/module/dtrace_ctl/parameters/returns
+	[ "$CTL_BACKEND" = module ] || {
+		skip "only of the module: no returns"
+		return 0
+	}
+	echo 0 >"$param"
+	run ptruss -t none -o "$tmp/o" -u a.out:outer,middle,inner "$funcs" tail 5
+	assert_result tail 5
+	assertTrue "why: $(stderr)" \
+		"grep -q '^ptruss: returns are not traced: ' '$tmp/stderr'"
+	assertEquals "-> funcs:outer   -> funcs:middle     -> funcs:inner" \
+		"$(sed -n 's/(.*)$//p' "$tmp/o" | grep -e '->' | tr '\n' ' ' |
+			sed 's/ $//')"
+	assertEquals "returns" 0 "$(count '<-' "$tmp/o")"
+	run ptruss -t none -o "$tmp/o" -u '*::' -u a.out -u ld "$funcs" jump 4
+	echo 1 >"$param"
+	assert_result jump 4
+}
+
 testWrong()
 {
 	fails 64 'not \[!\]LIB' ptruss -u '' ls
