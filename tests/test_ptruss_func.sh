@@ -153,8 +153,7 @@ testLaterObjects()
 	target opener "$CTL_BUILD/tests/objects/later.so" 5
 	target_pid=$pid target_out=$out
 	spawn ptruss -t none -o "$tmp/o" -u later:pass -p "$target_pid"
-	wait_until traced_by_us "$target_pid"
-	sleep 0.3
+	wait_until is_watched "$target_pid"
 	kill -USR1 "$target_pid"
 	assert_soon grep -q done "$target_out"
 	reap "$pid"
@@ -163,9 +162,10 @@ testLaterObjects()
 	assertEquals "returns" 10 "$(count '<- later:pass' "$tmp/o")"
 }
 
-traced_by_us()
+# A probe tells of what is mapped.
+is_watched()
 {
-	[ "$CTL_BACKEND" != keeper ] || [ "$(tracer "$1")" != 0 ]
+	pusdt status -j "$1" 2>/dev/null | grep -q .
 }
 
 # One colon: from outside.  printf() calls write() inside the library.
@@ -189,7 +189,8 @@ testEverything()
 	run ptruss -t none -o "$tmp/o" -u '*::' -u a.out -u ld "$funcs" sum 3
 	assertEquals 0 "$status"
 	assert_result sum 3
-	assertTrue "much" "[ $(count '-> ' "$tmp/o") -gt 100 ]"
+	# 70 where libc has no debug file, several hundred with it.
+	assertTrue "much" "[ $(count '-> ' "$tmp/o") -gt 50 ]"
 	assertEquals "leaf" 3 "$(count '-> funcs:leaf' "$tmp/o")"
 	assertTrue "main" "grep -q -e '-> funcs:main(' '$tmp/o'"
 }
