@@ -43,10 +43,11 @@ check-vm: test-programs module-programs
 check-module:
 	$(MAKE) check-vm VM_COMMAND=tests/module/run
 
-# Everything takes ten times as long there.
+# Everything takes ten times as long there.  KASAN is to go on after a report.
 check-vm-debug: test-programs module-programs
 	scripts/deps check build vm debug
-	VM_MEM=2048 VM_ENV="PATIENCE=1800 CTL_SLOW=1 CTL_STRETCH=5 LIMIT=1800 $(VM_ENV)" \
+	VM_MEM=2048 VM_APPEND="kasan_multi_shot $$VM_APPEND" \
+		VM_ENV="PATIENCE=1800 CTL_SLOW=1 CTL_STRETCH=5 LIMIT=1800 $(VM_ENV)" \
 		tests/vm/check -b $(O) -t 10800 debug
 
 # The whole time is spent in the guest; a little more for its start and its end.
