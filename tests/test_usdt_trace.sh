@@ -71,6 +71,12 @@ is_enabled()
 	[ "$(pusdt status -j "$1" 2>/dev/null | wc -l)" -ge "${2:-1}" ]
 }
 
+# reports PID NAME: that probe is, and not only what tells of new objects
+reports()
+{
+	pusdt status -j "$1" 2>/dev/null | grep -q "\"name\":\"$2\""
+}
+
 needs_python()
 {
 	[ -x /usr/bin/python3 ] && return
@@ -462,7 +468,7 @@ testBlockedReaderMakesItWaitAndLosesNothing()
 	pusdt trace -o "$tmp/slow" "$pid" test:hit 2>"$tmp/stderr" &
 	reader=$!
 	exec 9<"$tmp/slow"
-	wait_until is_enabled "$pid"
+	wait_until reports "$pid" hit
 	kill -USR1 "$pid"
 	sleep 0.5
 	grep -q done "$out" && fail "it waits"
@@ -480,7 +486,7 @@ testDroppedHitsAreCounted()
 	pusdt trace --drop -o "$tmp/lossy" "$pid" test:hit 2>"$tmp/stderr" &
 	reader=$!
 	exec 9<"$tmp/lossy"
-	wait_until is_enabled "$pid"
+	wait_until reports "$pid" hit
 	kill -USR1 "$pid"
 	reap "$pid"
 	cat <&9 >"$tmp/hits"
@@ -499,7 +505,7 @@ testNumbersOfAMoment()
 	PROBED_WAIT=1 target probed 1 2000 200
 	pusdt count -j -i 0.1 "$pid" test:hit >"$tmp/stdout" 2>"$tmp/stderr" &
 	counter=$!
-	wait_until is_enabled "$pid"
+	wait_until reports "$pid" hit
 	kill -USR1 "$pid"
 	wait $counter
 	assertEquals "pusdt count: $(stderr)" 0 $?
@@ -515,7 +521,7 @@ testNumbersUntilInterrupted()
 	PROBED_WAIT=1 target probed 1 1000000 1000
 	pusdt count -j "$pid" test:hit >"$tmp/stdout" 2>"$tmp/stderr" &
 	counter=$!
-	wait_until is_enabled "$pid"
+	wait_until reports "$pid" hit
 	kill -USR1 "$pid"
 	hits() { [ "$(pusdt status -j "$pid" | jq -s 'map(.hits) | max')" -gt 20 ]; }
 	wait_until hits || fail "no hits: $(pusdt status -j "$pid")"
@@ -534,7 +540,7 @@ testHistogram()
 	PROBED_WAIT=1 target probed 1 64 0
 	pusdt count -j -H arg0 "$pid" test:hit >"$tmp/stdout" 2>"$tmp/stderr" &
 	counter=$!
-	wait_until is_enabled "$pid"
+	wait_until reports "$pid" hit
 	kill -USR1 "$pid"
 	wait $counter
 	assertEquals '[0,1] [1,1] [2,2] [4,4] [8,8] [16,16] [32,32]' \
@@ -547,7 +553,7 @@ testCountBy()
 	PROBED_WAIT=1 target probed 1 8 0
 	pusdt count -j --by arg1 "$pid" test:hit >"$tmp/stdout" 2>"$tmp/stderr" &
 	counter=$!
-	wait_until is_enabled "$pid"
+	wait_until reports "$pid" hit
 	kill -USR1 "$pid"
 	wait $counter
 	assertEquals 2 "$(counts 'test:hit  ken')"
