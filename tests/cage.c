@@ -33,7 +33,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GRACE_S 15
+/* On a busy machine the kernel takes its time to take uprobes out, and whoever
+ * has them last waits for it. */
+#define GRACE_S 60
 #define ROOT_DIR "/run/ctl"
 #define MAX_PROCS 8192
 

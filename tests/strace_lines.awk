@@ -9,8 +9,9 @@
 #  * thread after thread; what each does is in its order
 #  * what may come at any time (signals, and calls whose names match -v any=...)
 #    stands last in its thread, once
-#  * SIGCHLD is left out, for of two that wait to be taken one is lost; not with
-#    -v sigchld=1, for a program whose children end one after the other
+#  * SIGCHLD is left out, for of two that wait to be taken one is lost, and
+#    SIGCONT, which is ignored as well; not with -v sigchld=1, for a program whose
+#    children end one after the other
 #  * nl_pad of a netlink address, which is left as it was, is left out
 #  * calls whose names match -v without=... are left out, and those that a signal
 #    broke off and the kernel makes again
@@ -93,7 +94,7 @@ END {
 			called = line
 			sub(/\(.*/, "", called)
 			if ((without != "" && called ~ ("^(" without ")$")) ||
-			    (!sigchld && line ~ /^--- SIGCHLD/) ||
+			    (!sigchld && line ~ /^--- SIG(CHLD|CONT) /) ||
 			    line ~ /= \? ERESTART/)
 				continue
 			if (line ~ /^(clone|clone3|fork|vfork|wait4|waitid|kill|setpgid|getpgid|getsid|capget|capset|rt_sigqueueinfo|rt_sigtimedwait|---)[( ]/ ||
