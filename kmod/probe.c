@@ -860,8 +860,11 @@ static void do_adopt(void *arg)
 	/* The parent's first, always. */
 	mutex_lock_nested(&proc->probe_mutex, SINGLE_DEPTH_NESTING);
 	list_for_each_entry(q, &from->probes, link) {
+		/* Whose handle's stops these are looks at the parent: nobody
+		 * would run the child. */
 		if (!READ_ONCE(q->dying) &&
-		    !(q->owner && READ_ONCE(q->owner->closing)) &&
+		    !(q->owner && (READ_ONCE(q->owner->closing) ||
+				   q->flags & CTL_PROBE_STOP)) &&
 		    !adopt_probe(proc, a->mm, q))
 			continue;
 		list_for_each_entry(part, &q->parts, link)
