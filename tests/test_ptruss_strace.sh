@@ -105,6 +105,10 @@ fresh()
 	eval "$prepare"
 }
 
+# Whether a large piece of memory is of the heap or mapped depends on what else
+# is there: on addresses, that is on chance.
+export MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TOP_PAD_=4194304
+
 # What the next commands need; what may come at any time, what is left out, what
 # only is traced: see strace_lines.awk.
 prepare= any= without= only= sigchld=

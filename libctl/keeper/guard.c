@@ -14,12 +14,16 @@
  * long to close, as uprobes do, is closed by the guardian, when the tracees run
  * already.  It is started when the first entry is made.
  *
- * It has to be quick: the tracees run on as soon as the tracer's thread is
- * gone, and a breakpoint kills.  So it does not wait for the process's end but
- * for a robust futex that this thread holds.  The kernel releases those when a
- * thread begins to exit, before it lets the tracees go; a pidfd tells only when
- * the last thread of the process is dead.  What is left is the thread that is
- * inside a breakpoint's trap at that very moment: its SIGTRAP is delivered.
+ * The tracees run on as soon as the tracer's thread is gone, and a breakpoint
+ * kills, a child's copy of one as well.  So the guardian is the tracer of that
+ * thread: killed by whatever, it stops on its way out (PTRACE_EVENT_EXIT), with
+ * its tracees still its own, and goes on when all is undone.  What is left is a
+ * thread that was inside a breakpoint's trap: its SIGTRAP is delivered.
+ *
+ * Where the keeper is traced already, by somebody who debugs it, the guardian
+ * waits for a robust futex instead, that the thread holds.  The kernel releases
+ * those when a thread begins to exit, before it lets the tracees go; then it is
+ * a race.  (A pidfd tells only when the last thread of the process is dead.)
  *
  * When the guardian is killed, which the tracer's thread hears of as of any
  * child, another takes its place, with the same table.
@@ -39,8 +43,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/futex.h>
@@ -61,9 +67,14 @@ struct guard_entry {
 
 #define ENTRIES 16384U
 
+/* What passes between the two while the guardian takes up its post. */
+enum guard_post { POST_WAIT, POST_TAKE, POST_TAKEN, POST_LEAVE };
+
 /* Shared with the guardian. */
 static struct guard_shared {
 	pthread_mutex_t life; /* held by the tracer's thread as long as it is */
+	pid_t tracer;	      /* that thread */
+	uint32_t post;	      /* enum guard_post, a futex */
 	struct guard_entry table[ENTRIES];
 } *shared;
 static struct guard_entry *table; /* of that; NULL: no guardian yet */
@@ -196,6 +207,74 @@ static int *life_word(void)
 	return &shared->life.__data.__lock;
 }
 
+static void post_set(enum guard_post post)
+{
+	__atomic_store_n(&shared->post, post, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &shared->post, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static enum guard_post post_get(void)
+{
+	return __atomic_load_n(&shared->post, __ATOMIC_ACQUIRE);
+}
+
+/* A while, or until it is not POST. */
+static void post_wait(enum guard_post post)
+{
+	static const struct timespec while_ = { .tv_nsec = 10000000 };
+
+	syscall(SYS_futex, &shared->post, FUTEX_WAIT, post, &while_, NULL, 0);
+}
+
+/* The tracer's thread, from now on; false: that is not allowed. */
+static bool take_post(pid_t keeper)
+{
+	bool taken;
+
+	while (post_get() == POST_WAIT) {
+		if (getppid() != keeper)
+			return false;
+		post_wait(POST_WAIT);
+	}
+	taken = ptrace(PTRACE_SEIZE, shared->tracer, 0L,
+		       (long)PTRACE_O_TRACEEXIT) == 0;
+	post_set(POST_TAKEN);
+	return taken;
+}
+
+/* Until it begins to exit: then it is stopped, and true is returned.  False: it
+ * is not traced any more. */
+static bool await_exit(void)
+{
+	pid_t tid = shared->tracer;
+	int status, sig;
+
+	for (;;) {
+		if (waitpid(tid, &status, __WALL) != tid || !WIFSTOPPED(status))
+			return false;
+		sig = WSTOPSIG(status);
+		switch (status >> 16) {
+		case 0: /* a signal */
+			if (post_get() == POST_LEAVE) {
+				ptrace(PTRACE_DETACH, tid, 0L, (long)sig);
+				return false;
+			}
+			ptrace(PTRACE_CONT, tid, 0L, (long)sig);
+			break;
+		case PTRACE_EVENT_EXIT:
+			return true;
+		case PTRACE_EVENT_STOP:
+			if (sig != SIGTRAP) { /* stopped as if by a shell */
+				ptrace(PTRACE_LISTEN, tid, 0L, 0L);
+				break;
+			}
+			/* fall through */
+		default:
+			ptrace(PTRACE_CONT, tid, 0L, 0L);
+		}
+	}
+}
+
 static void await_death(void)
 {
 	int *word = life_word(), v;
@@ -216,7 +295,7 @@ static void await_death(void)
 	}
 }
 
-static _Noreturn void guardian(void)
+static _Noreturn void guardian(pid_t keeper)
 {
 	struct sched_param first = { .sched_priority = 1 };
 	sigset_t all;
@@ -227,9 +306,12 @@ static _Noreturn void guardian(void)
 	/* Where that is allowed: be first when the time comes. */
 	if (sched_setscheduler(0, SCHED_FIFO, &first) < 0)
 		setpriority(PRIO_PROCESS, 0, -20);
-	await_death();
+	/* Its memory is the keeper's. */
+	prctl(PR_SET_DUMPABLE, 0);
+	if (!take_post(keeper) || !await_exit())
+		await_death();
 	undo_all();
-	_exit(0);
+	_exit(0); /* and the tracer's thread goes on */
 }
 
 /* -- the keeper's side ---------------------------------------------------- */
@@ -251,16 +333,43 @@ static int lock_life(pthread_mutex_t *m)
 
 static int start_guardian(void)
 {
-	pid_t pid;
+	pid_t pid, keeper = getpid();
+	siginfo_t si;
 
+	shared->tracer = syscall(SYS_gettid);
+	shared->post = POST_WAIT;
 	follow_rest(); /* or it would be bound, too */
 	pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, 0);
 	if (pid == 0)
-		guardian();
+		guardian(keeper);
 	if (pid < 0)
 		return -errno;
 	guardian_pid = pid;
+	/*
+	 * One without privileges may trace only what may dump, and where Yama
+	 * is, only a child or one that says so.  For this moment.
+	 */
+	prctl(PR_SET_DUMPABLE, 1);
+	prctl(PR_SET_PTRACER, (long)pid);
+	post_set(POST_TAKE);
+	while (post_get() == POST_TAKE) {
+		post_wait(POST_TAKE);
+		si.si_pid = 0;
+		if (waitid(P_PID, pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+		    si.si_pid)
+			break; /* killed already: guard_ended() will hear */
+	}
+	prctl(PR_SET_PTRACER, 0L);
+	prctl(PR_SET_DUMPABLE, 0);
 	return 0;
+}
+
+void guard_end(void)
+{
+	if (!guardian_pid)
+		return;
+	post_set(POST_LEAVE);
+	raise(SIGUSR1); /* is handled: it only stops this thread */
 }
 
 bool guard_ended(pid_t pid)

@@ -393,6 +393,8 @@ int guard_signal(struct proc *p, pid_t tid, const siginfo_t *si);
 int guard_start(void);
 /* A child has ended: was it the guardian?  Then there is another one. */
 bool guard_ended(pid_t pid);
+/* The keeper ends of itself, with nothing to undo: it is let go. */
+void guard_end(void);
 void guard_remove(int slot); /* negative: nothing */
 
 /* -- record.c ------------------------------------------------------------ */

@@ -10,7 +10,7 @@
  * The wait.  ptrace wants one thread to wait in wait4(2), sockets want one to
  * wait in poll(2); nothing waits for both.  There are two ways out, and each is
  * taken where it is cheap.  As a rule the tracer polls, and hears of a stop by
- * SIGCHLD.  When stops come one after the other, as from a traced program, that
+ * SIGCHLD (a signalfd).  When stops come one after the other, as from a traced program, that
  * is a signal too many for each, and the tracer waits in wait4() instead, while
  * a second thread, the watcher, polls.  When a descriptor is ready the watcher
  * sets io_ready and interrupts wait4() by a signal, again every millisecond
@@ -29,6 +29,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -45,12 +46,11 @@
 int epoll_fd = -1;
 char socket_path[108];
 
-static int listen_fd = -1, timer_fd = -1;
+static int listen_fd = -1, timer_fd = -1, chld_fd = -1;
 static uint64_t timer_at; /* what timer_fd is set to, 0: off */
 static atomic_bool io_ready, tracer_waits;
 static unsigned streak; /* stops since a descriptor was ready */
 static bool watching;	/* under io_lock: the watcher is to poll */
-static sigset_t poll_mask; /* lets SIGCHLD in */
 static volatile sig_atomic_t quit;
 static pthread_t tracer;
 static pthread_mutex_t io_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -109,13 +109,25 @@ static void on_quit(int sig)
 
 /* -- the thread that watches the descriptors ------------------------------ */
 
-/* Until a descriptor is ready, or a signal comes.  By poll(2): epoll_wait(2)
- * would take away the events that are told only once (EPOLLET). */
-static bool io_wait(const sigset_t *mask)
+/*
+ * Until a descriptor is ready, or a signal comes.  By poll(2): epoll_wait(2)
+ * would take away the events that are told only once (EPOLLET).  SIGCHLD comes
+ * by CHLD, a signalfd, or -1: the guardian traces this thread, and a signal
+ * that is delivered would stop it.
+ */
+static bool io_wait(int chld)
 {
-	struct pollfd p = { .fd = epoll_fd, .events = POLLIN };
+	struct pollfd p[2] = {
+		{ .fd = epoll_fd, .events = POLLIN },
+		{ .fd = chld, .events = POLLIN },
+	};
+	struct signalfd_siginfo si;
 
-	return ppoll(&p, 1, NULL, mask) == 1;
+	if (poll(p, 2, -1) < 0)
+		return false;
+	if (p[1].revents && read(chld, &si, sizeof(si)) < 0)
+		return true; /* not to be: then handle_io() looks */
+	return p[0].revents;
 }
 
 static void *watch(void *arg)
@@ -128,7 +140,7 @@ static void *watch(void *arg)
 		while (!watching)
 			pthread_cond_wait(&watch_wanted, &io_lock);
 		pthread_mutex_unlock(&io_lock);
-		if (!io_wait(NULL))
+		if (!io_wait(-1))
 			continue;
 		pthread_mutex_lock(&io_lock);
 		atomic_store(&io_ready, watching);
@@ -211,7 +223,7 @@ static pid_t first_event(int *status, bool busy)
 
 	if (streak < HOT || busy) {
 		tid = wait4(-1, status, __WALL | WNOHANG, NULL);
-		if (tid <= 0 && !quit && (busy || io_wait(&poll_mask)))
+		if (tid <= 0 && !quit && (busy || io_wait(chld_fd)))
 			atomic_store(&io_ready, true);
 		return tid < 0 ? 0 : tid;
 	}
@@ -341,12 +353,11 @@ static int set_up(void)
 {
 	struct sigaction sa = { .sa_handler = on_kick };
 	pthread_condattr_t ca;
-	sigset_t all, chld;
+	sigset_t all, old, chld;
 	pthread_t t;
 	int err;
 
 	sigaction(SIGUSR1, &sa, NULL);
-	sigaction(SIGCHLD, &sa, NULL);
 	sa.sa_handler = on_quit;
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
@@ -354,7 +365,10 @@ static int set_up(void)
 	signal(SIGPIPE, SIG_IGN);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (epoll_fd < 0 || timer_fd < 0)
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	chld_fd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (epoll_fd < 0 || timer_fd < 0 || chld_fd < 0)
 		return ctl_failno(-errno);
 	if ((err = add_watch(listen_fd, &listen_fd)) ||
 	    (err = add_watch(timer_fd, &timer_fd)))
@@ -363,14 +377,12 @@ static int set_up(void)
 	pthread_condattr_init(&ca);
 	pthread_condattr_setclock(&ca, CLOCK_MONOTONIC);
 	pthread_cond_init(&io_done, &ca);
-	/* Signals are the tracer's, SIGCHLD where it polls. */
+	/* Signals are the tracer's. */
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &poll_mask);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
 	err = pthread_create(&t, NULL, watch, NULL);
-	sigdelset(&poll_mask, SIGCHLD);
-	chld = poll_mask;
-	sigaddset(&chld, SIGCHLD);
-	pthread_sigmask(SIG_SETMASK, &chld, NULL);
+	sigaddset(&old, SIGCHLD);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return err ? ctl_failno(-err) : 0;
 }
 
@@ -435,6 +447,7 @@ int main(int argc, char **argv)
 	list_for_each(p, &procs, link)
 		if (p->link_path[0])
 			unlink(p->link_path);
+	guard_end();
 	uprobe_end();
 	return 0;
 
