@@ -35,13 +35,14 @@ int ctl_capture_upload(struct ctl_handle *h, const struct ctl_capture *c,
 		if (!ctl_capop_valid(&op[i]))
 			return -EINVAL;
 	if (!h->programs) {
-		table = kvcalloc(CTL_CAPTURES, sizeof(*table), GFP_KERNEL);
+		table = kvcalloc(CTL_CAPTURES, sizeof(*table),
+				 GFP_KERNEL_ACCOUNT);
 		if (!table)
 			return -ENOMEM;
 		smp_store_release(&h->programs, table);
 	}
 	if (c->nop) {
-		p = kzalloc(sizeof(*p), GFP_KERNEL);
+		p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
 		if (!p)
 			return -ENOMEM;
 		p->nop = c->nop;
@@ -496,8 +497,8 @@ bool ctl_capture_stack(struct ctl_lwp *lwp, struct ctl_sink *s, u32 limit)
 	return cap_end(&f, &cap);
 }
 
-int ctl_capture_entry(struct ctl_handle *h, struct ctl_lwp *lwp,
-		      struct ctl_sink *s)
+void ctl_capture_entry(struct ctl_handle *h, struct ctl_lwp *lwp,
+		       struct ctl_sink *s)
 {
 	struct ctl_capop op[CTL_CAP_OPS];
 	unsigned int i, n = program(h, lwp->abi, lwp->nr, op);
@@ -506,7 +507,6 @@ int ctl_capture_entry(struct ctl_handle *h, struct ctl_lwp *lwp,
 		if (op[i].when == CTL_AT_ENTRY &&
 		    !run_op(lwp, s, &op[i], false, false))
 			s->late |= 1U << i;
-	return 0;
 }
 
 int ctl_capture_exit(struct ctl_handle *h, struct ctl_lwp *lwp,

@@ -219,7 +219,7 @@ static void at_user(struct callback_head *cb)
 	struct ctl_lwp *lwp = container_of(cb, struct ctl_lwp, work);
 	struct ctl_proc *proc = lwp->proc;
 	struct ctl_regs regs;
-	bool dstop, apply, step;
+	bool dstop, apply;
 
 	spin_lock_irq(&proc->lock);
 	lwp->queued = false;
@@ -247,13 +247,15 @@ static void at_user(struct callback_head *cb)
 	apply = lwp->regs_set;
 	lwp->regs_set = false;
 	regs = lwp->regs;
-	step = lwp->step_req;
-	lwp->step_req = false;
 	spin_unlock_irq(&proc->lock);
 	if (apply)
 		ctl_regs_apply(&regs);
-	if (step)
+	/* Asked for and armed, or taken back: never neither. */
+	spin_lock_irq(&proc->lock);
+	if (lwp->step_req && !lwp->dead)
 		ctl_step_arm(lwp);
+	lwp->step_req = false;
+	spin_unlock_irq(&proc->lock);
 out:
 	ctl_lwp_put(lwp);
 	ctl_work_end();
@@ -276,6 +278,15 @@ void ctl_lwp_kick(struct ctl_lwp *lwp)
 	ctl_lwp_put(lwp); /* never the last: the caller found it somewhere */
 }
 
+void ctl_kick(struct ctl_lwp *lwp)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&lwp->proc->lock, flags);
+	ctl_lwp_kick(lwp);
+	spin_unlock_irqrestore(&lwp->proc->lock, flags);
+}
+
 /* Take the callback back from a thread that sleeps.  No lock held. */
 static void lwp_cancel(struct ctl_lwp *lwp)
 {
@@ -286,7 +297,9 @@ static void lwp_cancel(struct ctl_lwp *lwp)
 		/* On its way here, unless it sleeps: then it does not step. */
 		if (!ctl_task_asleep(lwp->task))
 			return;
-		ctl_step_disarm(lwp);
+		/* One that is gone has no stack. */
+		if (!READ_ONCE(lwp->task->exit_state))
+			ctl_step_disarm(lwp);
 	}
 	if (ctl_sym.task_work_cancel(lwp->task, at_user)) {
 		ctl_lwp_put(lwp);
@@ -467,7 +480,7 @@ static void settle(struct work_struct *w)
 	ctl_proc_put(proc);
 }
 
-static int rank(struct ctl_proc *proc, struct ctl_lwp *lwp)
+static int rank(struct ctl_lwp *lwp)
 {
 	if (lwp->held && lwp->why != PR_REQUESTED)
 		return 4;
@@ -482,7 +495,7 @@ struct ctl_lwp *ctl_proc_representative(struct ctl_proc *proc)
 	int r, best_rank = -1;
 
 	list_for_each_entry(lwp, &proc->lwps, link) {
-		r = rank(proc, lwp);
+		r = rank(lwp);
 		if (r > best_rank || (r == best_rank && r == 4 &&
 				      lwp->stop_time < best->stop_time)) {
 			best = lwp;
@@ -498,7 +511,8 @@ int ctl_lwp_run(struct ctl_lwp *lwp, u32 flags)
 {
 	lockdep_assert_held(&lwp->proc->lock);
 	if (lwp->held) {
-		lwp->run_flags = flags;
+		lwp->run_flags = flags & ~PRSTEP;
+		lwp->step_req = flags & PRSTEP;
 		lwp->dstop = flags & PRSTOP;
 		lwp->vstop = false;
 		WRITE_ONCE(lwp->held, false);
@@ -542,13 +556,15 @@ void ctl_proc_release(struct ctl_proc *proc)
 	struct ctl_lwp *lwp;
 
 	lockdep_assert_held(&proc->lock);
-	/* A trap that comes after we are gone would kill it. */
-	list_for_each_entry(lwp, &proc->lwps, link)
+	list_for_each_entry(lwp, &proc->lwps, link) {
+		lwp->probe_hold = 0;
+		/* A trap that comes after we are gone would kill it. */
 		if (lwp->stepping || lwp->step_req) {
 			lwp->step_req = false;
 			lwp->step_cancel = true;
 			ctl_lwp_kick(lwp);
 		}
+	}
 	proc->stepped = false;
 	memset(&proc->sysentry, 0, sizeof(proc->sysentry));
 	memset(&proc->sysexit, 0, sizeof(proc->sysexit));
@@ -650,7 +666,7 @@ static void proc_forget(struct ctl_proc *proc)
 	struct ctl_lwp *lwp;
 	LIST_HEAD(gone);
 
-	ctl_probes_reap(proc); /* at unload; else there are none */
+	ctl_probes_reap(proc); /* at unload: else it is not idle */
 	proc_unpublish(proc);
 	spin_lock_irq(&proc->lock);
 	proc->detached = true;
@@ -671,6 +687,20 @@ static void proc_forget(struct ctl_proc *proc)
 	if (cancel_delayed_work_sync(&proc->settle))
 		ctl_proc_put(proc);
 	ctl_proc_put(proc);
+}
+
+/* The leader may have given its up. */
+static const struct mm_struct *group_mm(struct task_struct *task)
+{
+	const struct mm_struct *mm = NULL;
+	struct task_struct *t;
+
+	rcu_read_lock();
+	for_each_thread(task, t)
+		if (!mm && !(t->flags & CTL_PF_KERNEL))
+			mm = READ_ONCE(t->mm);
+	rcu_read_unlock();
+	return mm;
 }
 
 struct ctl_proc *ctl_proc_attach(struct task_struct *task)
@@ -702,7 +732,7 @@ struct ctl_proc *ctl_proc_attach(struct task_struct *task)
 		ctl_proc_put(proc);
 		return ERR_PTR(-EAGAIN);
 	}
-	proc->mm = READ_ONCE(task->mm);
+	proc->mm = group_mm(task);
 	smp_mb(); /* published before we look: see attach_threads() */
 	err = attach_threads(proc, task);
 	if (!err) {
@@ -751,7 +781,8 @@ void ctl_proc_update(struct ctl_proc *proc)
 
 static bool lwp_busy(struct ctl_lwp *lwp)
 {
-	return lwp->held || lwp->dstop || atomic_read(&lwp->npending) || lwp->regs_set ||
+	return lwp->held || lwp->dstop || atomic_read(&lwp->npending) ||
+	       lwp->regs_set || lwp->step_req ||
 	       READ_ONCE(lwp->entry_hold) || READ_ONCE(lwp->exit_hold) ||
 	       READ_ONCE(lwp->slow) || READ_ONCE(lwp->stepping) ||
 	       READ_ONCE(lwp->step_done) || READ_ONCE(lwp->probe_hold) ||
@@ -767,7 +798,7 @@ static int proc_idle(struct ctl_proc *proc, bool handles)
 {
 	struct ctl_lwp *lwp;
 
-	if ((handles && !list_empty(&proc->handles)) ||
+	if ((handles && !list_empty(&proc->handles)) || proc->nascent ||
 	    !list_empty(&proc->covers) || ctl_probes_state(proc) == 2 ||
 	    proc->stopping || proc->sigtrace || proc->flttrace ||
 	    proc->discard || !sysset_empty(&proc->sysentry) ||
@@ -888,11 +919,21 @@ static bool has_handle(struct ctl_proc *proc)
 	return !list_empty(&proc->covers);
 }
 
-static bool descends(const struct ctl_proc *proc, const struct ctl_proc *from)
+/* Each is looked at once a round: a chain may have thousands of generations. */
+static bool descends(struct ctl_proc *proc, const struct ctl_proc *top,
+		     u64 round)
 {
-	while (proc && proc != from)
-		proc = ctl_proc_from(proc);
-	return proc;
+	struct ctl_proc *p = proc;
+	bool yes;
+
+	while (p && p != top && p->round != round)
+		p = ctl_proc_from(p);
+	yes = p && (p == top || p->descends);
+	for (; proc && proc != p; proc = ctl_proc_from(proc)) {
+		proc->round = round;
+		proc->descends = yes;
+	}
+	return yes;
 }
 
 /*
@@ -901,15 +942,17 @@ static bool descends(const struct ctl_proc *proc, const struct ctl_proc *from)
  */
 void ctl_last_close(struct ctl_proc *top)
 {
+	static u64 round;
 	struct ctl_proc *proc;
 	struct pid *kill;
 
 	lockdep_assert_held(&ctl_mutex);
+	round++;
 	do {
 		kill = NULL;
 		spin_lock_irq(&ctl_procs_lock);
 		list_for_each_entry(proc, &ctl_all, all) {
-			if (!descends(proc, top))
+			if (!descends(proc, top, round))
 				continue;
 			spin_lock(&proc->lock);
 			if (!proc->gone && !has_handle(proc) &&

@@ -88,7 +88,11 @@ struct ctl_proc {
 	bool gone;     /* the last thread left */
 	bool detached; /* not in the hash any more: bind makes a new one */
 	bool stepped;  /* somebody asked for single steps */
+	bool nascent;  /* a followed child that is being made: not idle */
+	bool reaping;  /* probes are off the list, and not gone yet */
 	u32 want;      /* CTL_WANT_*: what the hooks have to look at */
+	u64 round;     /* ctl_mutex: of ctl_last_close(), which found this: */
+	bool descends;
 	u64 modes, sigtrace, flttrace, discard;
 	struct ctl_sysset sysentry, sysexit;
 	/* Compared, never followed: the image that the handles may see (P5). */
@@ -124,7 +128,7 @@ struct ctl_lwp {
 	bool dstop;  /* directed to stop, not held */
 	bool vstop;  /* ... and seen asleep: stopped for all purposes */
 	bool sig_set; /* cursig was chosen by PCSSIG */
-	bool step_req;	  /* to step when it comes back from its call */
+	bool step_req;	  /* to step when it is back in its program */
 	bool step_cancel; /* no step after all */
 	u32 why, what;
 	u32 run_flags; /* with what PCRUN released it */
@@ -137,6 +141,7 @@ struct ctl_lwp {
 	bool roomwait;	   /* ... now */
 	u32 probe_hold;	   /* to stop at PR_PROBE: the id */
 	struct ctl_proc *adopts; /* to have the probes of; a reference */
+	const struct mm_struct *adopts_mm; /* of that then; compared */
 
 	/* The thread's own, in hooks and work; others look without a lock. */
 	bool newborn;	 /* has not left the call that made it */
@@ -214,6 +219,7 @@ struct ctl_cover {
 	struct list_head by_handle; /* handle->lock */
 	struct ctl_proc *proc;	/* a reference */
 	struct ctl_handle *h;	/* alive under RCU */
+	bool blind; /* proc executed what h's opener may not see (P5) */
 	struct rcu_head rcu;
 };
 
@@ -253,7 +259,7 @@ struct ctl_lwp *ctl_lwp_new(struct ctl_proc *proc, struct task_struct *t,
 bool ctl_lwp_publish(struct ctl_lwp *lwp);
 /* proc->lock held for the next ones. */
 void ctl_lwp_remove(struct ctl_lwp *lwp);
-void ctl_lwp_kick(struct ctl_lwp *lwp);
+void ctl_lwp_kick(struct ctl_lwp *lwp); /* leave it our callback */
 void ctl_lwp_dstop(struct ctl_lwp *lwp);
 void ctl_proc_dstop(struct ctl_proc *proc);
 bool ctl_lwp_stopped(struct ctl_lwp *lwp);
@@ -265,6 +271,7 @@ int ctl_proc_run(struct ctl_proc *proc, u32 flags);
 void ctl_proc_release(struct ctl_proc *proc);
 void ctl_proc_update(struct ctl_proc *proc);
 /* ... until here. */
+void ctl_kick(struct ctl_lwp *lwp);
 /* Stop current, in its task work; returns the flags that it runs with. */
 u32 ctl_hold(struct ctl_lwp *lwp, u32 why, u32 what);
 void ctl_last_close(struct ctl_proc *top);
@@ -314,6 +321,8 @@ struct wait_queue_head *ctl_ring_wq(struct ctl_handle *h);
 void ctl_ring_consumed(struct ctl_handle *h);
 /* The handle closes: threads that wait for room in its ring wait no more. */
 void ctl_ring_purge(struct ctl_handle *h);
+/* ... of one thread; its records are counted as lost.  Interrupts are off. */
+void ctl_ring_forget(struct ctl_handle *h, struct ctl_lwp *lwp);
 /* Wait until the records of current are stored; in task work. */
 void ctl_ring_wait(struct ctl_lwp *lwp);
 int ctl_cover_add(struct ctl_handle *h, struct ctl_proc *proc, gfp_t gfp);
@@ -358,9 +367,9 @@ int ctl_capture_upload(struct ctl_handle *h, const struct ctl_capture *c,
 		       const struct ctl_capop *op);
 void ctl_capture_free(struct ctl_handle *h);
 bool ctl_capture_any(struct ctl_handle *h, int abi, u32 nr);
+void ctl_capture_entry(struct ctl_handle *h, struct ctl_lwp *lwp,
+		       struct ctl_sink *s);
 /* -EFAULT: a page was not there and may_sleep is not set. */
-int ctl_capture_entry(struct ctl_handle *h, struct ctl_lwp *lwp,
-		      struct ctl_sink *s);
 int ctl_capture_exit(struct ctl_handle *h, struct ctl_lwp *lwp,
 		     struct ctl_sink *s, u32 late);
 /* Of current, at a probe.  false: a page was not there, may_sleep not set. */
@@ -400,13 +409,16 @@ int ctl_trap_get(struct mm_struct *mm, u64 addr, u8 old, u8 len,
 		 bool clears_rax, bool copied);
 bool ctl_trap_at(struct mm_struct *mm, u64 addr);
 void ctl_trap_put(struct ctl_proc *proc, struct mm_struct *mm, u64 addr);
-void ctl_traps_clean(struct ctl_proc *proc, struct mm_struct *mm);
+void ctl_traps_clean(struct ctl_proc *proc, const struct mm_struct *old,
+		     struct mm_struct *mm);
 /* ... or not */
 void ctl_traps_free(struct ctl_proc *proc);
 bool ctl_on_int3(struct pt_regs *regs);
 
 /* -- regs.c */
 int ctl_regs_init(void);
+/* Before the registers of another are touched; proc->lock held. */
+void ctl_lwp_off_cpu(struct ctl_lwp *lwp);
 int ctl_regs_get(struct task_struct *t, struct ctl_regs *r);
 int ctl_regs_check(const struct ctl_regs *r);
 int ctl_regs_set(struct task_struct *t, const struct ctl_regs *r);

@@ -32,7 +32,7 @@ static atomic64_t last_id;
 
 static struct ctl_handle *handle_new(struct file *file)
 {
-	struct ctl_handle *h = kzalloc(sizeof(*h), GFP_KERNEL);
+	struct ctl_handle *h = kzalloc(sizeof(*h), GFP_KERNEL_ACCOUNT);
 
 	if (!h)
 		return NULL;
@@ -112,6 +112,33 @@ static int ctl_release(struct inode *inode, struct file *file)
 
 /* -- bind ----------------------------------------------------------------- */
 
+/*
+ * May the opener have the thread, or the process: each of its threads?  One
+ * that is exiting is asked less of, so it does not count: the leader may be gone
+ * while others run.
+ */
+static int may_bind(struct task_struct *task, bool lwp, unsigned int mode)
+{
+	struct task_struct *t;
+	int err = -ESRCH;
+
+	rcu_read_lock();
+	for_each_thread(task, t) {
+		if ((lwp && t != task) || (t->flags & CTL_PF_KERNEL) ||
+		    !READ_ONCE(t->mm))
+			continue;
+		if (!ctl_sym.ptrace_may_access(t, mode)) {
+			err = -EPERM;
+			break;
+		}
+		/* It had its memory all the time. */
+		if (READ_ONCE(t->mm))
+			err = 0;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
 /* ctl_mutex held; task: the thread of an lwp handle, else any of the process */
 static int bind_locked(struct ctl_handle *h, struct task_struct *task, bool lwp,
 		       bool excl)
@@ -120,11 +147,13 @@ static int bind_locked(struct ctl_handle *h, struct task_struct *task, bool lwp,
 	struct ctl_handle *o;
 	int err = 0;
 
-	h->may_read = ctl_sym.ptrace_may_access(
-		task, h->writer ? PTRACE_MODE_ATTACH_REALCREDS :
-				  PTRACE_MODE_READ_FSCREDS);
-	if (h->writer && !h->may_read)
-		return -EPERM;
+	err = may_bind(task, lwp,
+		       h->writer ? PTRACE_MODE_ATTACH_REALCREDS :
+				   PTRACE_MODE_READ_FSCREDS);
+	h->may_read = !err;
+	if (err == -ESRCH || (err && h->writer))
+		return err;
+	err = 0;
 	/* Somebody to look does not make a control where there is none. */
 	if (!h->writer && !ctl_proc_controlled(task))
 		return -ENODATA;
@@ -326,8 +355,11 @@ static long fpregs_ioctl(struct ctl_handle *h, struct ctl_fpregs __user *to)
 	err = ctl_handle_error(h);
 	if (!err) {
 		lwp = h->lwp ? h->lwp : ctl_proc_representative(proc);
-		err = lwp && ctl_lwp_stopped(lwp) ?
-			      ctl_fpregs_get(lwp->task, r) : -EBUSY;
+		err = -EBUSY;
+		if (lwp && ctl_lwp_stopped(lwp)) {
+			ctl_lwp_off_cpu(lwp);
+			err = ctl_fpregs_get(lwp->task, r);
+		}
 	}
 	spin_unlock_irq(&proc->lock);
 	if (!err && copy_to_user(to, r, sizeof(*r)))

@@ -302,13 +302,6 @@ static struct ctl_lwp *get_current_lwp(const struct ctl_proc *home)
 	return lwp;
 }
 
-static void kick(struct ctl_lwp *lwp)
-{
-	spin_lock_irq(&lwp->proc->lock);
-	ctl_lwp_kick(lwp);
-	spin_unlock_irq(&lwp->proc->lock);
-}
-
 /* "Yes": an int where the argument points; or the register. */
 static void answer(const struct hit *h, const struct site *s)
 {
@@ -322,7 +315,7 @@ static void answer(const struct hit *h, const struct site *s)
 	if (s->clears_rax) {
 		/* When the instruction is over. */
 		WRITE_ONCE(h->lwp->answer, true);
-		kick(h->lwp);
+		ctl_kick(h->lwp);
 	}
 }
 
@@ -331,8 +324,7 @@ static void stop_for(struct ctl_lwp *lwp, struct probe *q)
 	struct ctl_proc *proc = lwp->proc;
 
 	spin_lock_irq(&proc->lock);
-	/* One that ended by its first hit still stops for that. */
-	if (!q->dying || (q->flags & CTL_PROBE_ONCE)) {
+	if (!q->dying) {
 		lwp->probe_hold = q->id;
 		ctl_lwp_kick(lwp);
 	}
@@ -364,7 +356,9 @@ static void hit(struct ctl_lwp *lwp, struct site *s, struct pt_regs *regs)
 	emit(&h, s);
 	if (q->flags & CTL_PROBE_RETURN && s->s->kind == CTL_SITE_FUNC)
 		call_begin(&h, s);
-	if (q->flags & CTL_PROBE_STOP)
+	/* (A vforked child's stop would be nobody's: probe.c, do_adopt().) */
+	if ((q->flags & CTL_PROBE_STOP) &&
+	    !(q->owner && lwp->proc != s->part->home))
 		stop_for(lwp, q);
 	if (q->flags & CTL_PROBE_ONCE)
 		end_by_hit(s->part->home, q);
@@ -375,7 +369,7 @@ static void end_step(struct ctl_lwp *lwp)
 {
 	ctl_step_disarm(lwp);
 	WRITE_ONCE(lwp->step_done, true);
-	kick(lwp);
+	ctl_kick(lwp);
 }
 
 static bool active(const struct site *s)
@@ -404,7 +398,7 @@ static int on_hit(struct uprobe_consumer *uc, struct pt_regs *regs
 		end_step(lwp);
 	hit(lwp, s, regs);
 	if (atomic_read(&lwp->npending))
-		kick(lwp);
+		ctl_kick(lwp);
 	ctl_lwp_put(lwp);
 	return 0;
 }
@@ -423,7 +417,7 @@ static int on_return(struct uprobe_consumer *uc, unsigned long func,
 	if (call_end(lwp, s, regs) && active(s))
 		emit_return(lwp, s, regs->ax);
 	if (atomic_read(&lwp->npending))
-		kick(lwp);
+		ctl_kick(lwp);
 	ctl_lwp_put(lwp);
 	return 0;
 }

@@ -14,8 +14,10 @@
  * control the new image too: then it stays stopped, and runs when the last of
  * these handles is closed.
  */
+#include <asm/processor-flags.h>
 #include <linux/binfmts.h>
 #include <linux/cred.h>
+#include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/uidgid.h>
 #include <linux/user_namespace.h>
@@ -87,6 +89,7 @@ static struct ctl_proc *control_child(struct ctl_proc *from,
 	}
 	lwp->newborn = true;
 	proc->mm = child->mm;
+	proc->nascent = true;
 	ctl_proc_get(proc); /* the caller's */
 	if (!ctl_proc_publish(proc)) {
 		/* It has a number already; somebody was quick to open it. */
@@ -100,6 +103,8 @@ static struct ctl_proc *control_child(struct ctl_proc *from,
 	}
 	spin_lock_irqsave(&proc->lock, flags);
 	fresh = !proc->detached && ctl_lwp_publish(lwp);
+	if (fresh && proc->stopping)
+		ctl_lwp_dstop(lwp);
 	spin_unlock_irqrestore(&proc->lock, flags);
 	if (!fresh)
 		ctl_lwp_put(lwp);
@@ -110,6 +115,7 @@ static struct ctl_proc *control_child(struct ctl_proc *from,
 static void follow(struct ctl_proc *from, struct task_struct *child)
 {
 	struct ctl_proc *proc;
+	unsigned long flags;
 
 	/* Just let go of: nobody is interested. */
 	if (!kref_get_unless_zero(&from->ref))
@@ -121,6 +127,10 @@ static void follow(struct ctl_proc *from, struct task_struct *child)
 		return;
 	}
 	inherit(from, proc);
+	spin_lock_irqsave(&proc->lock, flags);
+	proc->nascent = false;
+	spin_unlock_irqrestore(&proc->lock, flags);
+	ctl_gc_kick(); /* it may have been passed over */
 	ctl_proc_put(proc);
 }
 
@@ -161,6 +171,9 @@ void ctl_on_newtask(void *data, struct task_struct *child, unsigned long cf)
 	parent = ctl_lwp_find(current);
 	if (!parent)
 		goto out;
+	/* It has a copy of its parent's registers, and no step to make. */
+	if (READ_ONCE(parent->stepping))
+		task_pt_regs(child)->flags &= ~X86_EFLAGS_TF;
 	proc = parent->proc;
 	ctl_record_fork(parent, child,
 			cf & CLONE_THREAD ? CTL_FORK_THREAD :
@@ -170,11 +183,8 @@ void ctl_on_newtask(void *data, struct task_struct *child, unsigned long cf)
 		follow(proc, child);
 	if (!(cf & CLONE_VM))
 		ctl_probe_born(proc, child);
-	if (atomic_read(&parent->npending)) {
-		spin_lock_irqsave(&proc->lock, flags);
-		ctl_lwp_kick(parent);
-		spin_unlock_irqrestore(&proc->lock, flags);
-	}
+	if (atomic_read(&parent->npending))
+		ctl_kick(parent);
 out:
 	rcu_read_unlock();
 }
@@ -188,18 +198,29 @@ static bool is_secure(struct linux_binprm *bprm)
 	       !uid_eq(cred->euid, cred->uid) || !gid_eq(cred->egid, cred->gid);
 }
 
+static bool opener_may(const struct ctl_handle *h)
+{
+	return file_ns_capable(h->file, ctl_exec_user_ns(), CAP_SYS_PTRACE);
+}
+
 static void invalidate(struct ctl_proc *proc, struct ctl_lwp *lwp)
 {
 	struct ctl_handle *h;
+	struct ctl_cover *cv;
 	bool keep = false;
 
 	lockdep_assert_held(&proc->lock);
 	list_for_each_entry(h, &proc->handles, link) {
 		WRITE_ONCE(h->invalid, true);
-		if (h->writer &&
-		    file_ns_capable(h->file, ctl_exec_user_ns(), CAP_SYS_PTRACE))
+		if (h->writer && opener_may(h))
 			keep = true;
 	}
+	/* Of a followed child they are its ancestors' handles. */
+	list_for_each_entry(cv, &proc->covers, by_proc)
+		if (!opener_may(cv->h)) {
+			WRITE_ONCE(cv->blind, true);
+			ctl_ring_forget(cv->h, lwp);
+		}
 	ctl_proc_release(proc);
 	if (keep) {
 		/* Its owner opens it anew and loses nothing. */

@@ -64,7 +64,7 @@ static int wait_stop(struct ctl_handle *h, u64 ms)
 		r = wait_event_freezable(h->proc->wq,
 					 (st = check_wait(h)) != 0);
 	} else {
-		end = jiffies + msecs_to_jiffies(ms);
+		end = jiffies + msecs_to_jiffies(min_t(u64, ms, INT_MAX));
 		r = wait_event_freezable_timeout(
 			h->proc->wq, (st = check_wait(h)) != 0,
 			max(1L, (long)(end - jiffies)));
@@ -248,6 +248,7 @@ static int set_regs(struct ctl_handle *h, long code, const union operand *o)
 		err = -EBUSY;
 		goto out;
 	}
+	ctl_lwp_off_cpu(lwp);
 	if (code == PCSFPREG) {
 		err = lwp->held ? ctl_fpregs_set(lwp->task, &o->fpregs) :
 				  -EBUSY;
@@ -682,7 +683,7 @@ static long pioc_status(struct ctl_handle *h, struct ctl_status __user *to)
 
 	if (get_user(size, &to->size))
 		return -EFAULT;
-	if (size < CTL_STATUS_SIZE_V1)
+	if (size < CTL_STATUS_SIZE_V1 || size > PAGE_SIZE)
 		return -EINVAL;
 	st = kmalloc(sizeof(*st), GFP_KERNEL);
 	if (!st)
@@ -800,6 +801,8 @@ static long pioc_get(struct ctl_handle *h, unsigned int cmd, void __user *arg)
 		size = sizeof(st->lwp.reg);
 		if (!err && !h->may_read)
 			err = -EPERM;
+		else if (!err && (st->flags & PR_INVALID))
+			err = -EAGAIN;
 		else if (!err && !(st->lwp.flags & PR_ISTOP))
 			err = -EBUSY;
 		break;

@@ -131,7 +131,7 @@ static struct probe *find(struct ctl_proc *proc, u32 id)
 int ctl_probes_state(struct ctl_proc *proc)
 {
 	struct probe *q;
-	int st = 0;
+	int st = proc->reaping;
 
 	lockdep_assert_held(&proc->lock);
 	list_for_each_entry(q, &proc->probes, link)
@@ -234,6 +234,7 @@ static void reap(struct ctl_proc *proc)
 	list_for_each_entry_safe(q, tmp, &proc->probes, link)
 		if (q->dying)
 			list_move_tail(&q->link, &dead);
+	proc->reaping = !list_empty(&dead);
 	spin_unlock_irq(&proc->lock);
 	if (list_empty(&dead))
 		return;
@@ -243,6 +244,9 @@ static void reap(struct ctl_proc *proc)
 	ctl_uprobe_sync();
 	list_for_each_entry_safe(q, tmp, &dead, link)
 		probe_free(q);
+	spin_lock_irq(&proc->lock);
+	proc->reaping = false;
+	spin_unlock_irq(&proc->lock);
 }
 
 static void lock_and_reap(void *arg)
@@ -277,30 +281,31 @@ void ctl_probes_init(struct ctl_proc *proc)
 	INIT_WORK(&proc->probe_work, reap_work);
 }
 
-/* No thread shall stop for q any more. */
-static void forget_stops(struct ctl_proc *proc, struct probe *q, bool *stopped)
+/* No thread shall stop for q any more.  Has one? */
+static bool forget_stops(struct ctl_proc *proc, struct probe *q)
 {
 	struct ctl_lwp *lwp;
+	bool stopped = false;
 
 	list_for_each_entry(lwp, &proc->lwps, link) {
 		if (lwp->probe_hold == q->id)
 			lwp->probe_hold = 0;
 		if (lwp->held && lwp->why == PR_PROBE && lwp->what == q->id)
-			*stopped = true;
+			stopped = true;
 	}
+	return stopped;
 }
 
 /* Those of the process itself, or all: it has other memory now, or none. */
 void ctl_probes_end(struct ctl_proc *proc, bool all)
 {
-	bool stopped = false;
 	struct probe *q;
 
 	lockdep_assert_held(&proc->lock);
 	list_for_each_entry(q, &proc->probes, link)
 		if (!q->dying && (all || !q->owner)) {
 			ctl_probe_mark(proc, q);
-			forget_stops(proc, q, &stopped);
+			forget_stops(proc, q);
 		}
 }
 
@@ -317,9 +322,11 @@ void ctl_probes_end_of(struct ctl_handle *h)
 		stopped = false;
 		spin_lock(&proc->lock);
 		list_for_each_entry(q, &proc->probes, link)
-			if (!q->dying && q->owner == h) {
-				ctl_probe_mark(proc, q);
-				forget_stops(proc, q, &stopped);
+			if (q->owner == h) {
+				/* One that its first hit ended may stop yet. */
+				stopped |= forget_stops(proc, q);
+				if (!q->dying)
+					ctl_probe_mark(proc, q);
 			}
 		/* It stopped for nobody now. */
 		if (stopped)
@@ -512,7 +519,7 @@ static struct probe *probe_new(const struct ctl_probe *op, struct mm_struct *mm,
 			       struct ctl_handle *owner,
 			       struct pid_namespace *ns)
 {
-	struct probe *q = kzalloc(sizeof(*q), GFP_KERNEL);
+	struct probe *q = kzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
 
 	if (!q)
 		return NULL;
@@ -561,7 +568,8 @@ static int enable(struct ctl_handle *h, struct mm_struct *mm, struct part *part)
 	if (from)
 		return -EBUSY;
 	if (op->flags & CTL_PROBE_MORE) {
-		if (!q || (q->owner && q->owner != h) || q->mm != mm)
+		if (!q || (q->owner && q->owner != h) || q->mm != mm ||
+		    q->flags != (op->flags & ~CTL_PROBE_MORE))
 			return -EINVAL;
 	} else if (q) {
 		return -EEXIST;
@@ -612,7 +620,6 @@ static void do_enable(void *arg)
 	mutex_unlock(&proc->probe_mutex);
 }
 
-/* op, op->size bytes, is ours from now on. */
 /*
  * The kernel tells of a return by an address of its own in place of the one that
  * the function returns to.  Whoever looks for that one does not find it, and the
@@ -622,6 +629,7 @@ static bool returns;
 module_param(returns, bool, 0644);
 MODULE_PARM_DESC(returns, "tell of returns from functions, at a risk for the program (default: no)");
 
+/* op, op->size bytes, is ours from now on. */
 int ctl_probe_enable(struct ctl_handle *h, struct ctl_probe *op)
 {
 	struct request r = { .h = h };
@@ -725,6 +733,7 @@ static void clean(struct part *part, struct mm_struct *mm)
 struct leaver {
 	struct callback_head work;
 	struct ctl_proc *from; /* a reference */
+	const struct mm_struct *mm; /* of that, when it forked; compared */
 };
 
 /* In a child that nobody follows, before its first instruction. */
@@ -738,7 +747,7 @@ static void leave(struct callback_head *cb)
 		list_for_each_entry(q, &v->from->probes, link)
 			list_for_each_entry(part, &q->parts, link)
 				clean(part, current->mm);
-		ctl_traps_clean(v->from, current->mm);
+		ctl_traps_clean(v->from, v->mm, current->mm);
 		mutex_unlock(&v->from->probe_mutex);
 	}
 	ctl_proc_put(v->from);
@@ -759,6 +768,7 @@ void ctl_probe_born(struct ctl_proc *proc, struct task_struct *child)
 	if (lwp) {
 		spin_lock_irqsave(&lwp->proc->lock, flags);
 		lwp->adopts = home;
+		lwp->adopts_mm = current->mm;
 		ctl_lwp_kick(lwp);
 		spin_unlock_irqrestore(&lwp->proc->lock, flags);
 		return;
@@ -770,6 +780,7 @@ void ctl_probe_born(struct ctl_proc *proc, struct task_struct *child)
 		return;
 	}
 	v->from = home;
+	v->mm = current->mm;
 	init_task_work(&v->work, leave);
 	ctl_work_begin();
 	if (ctl_sym.task_work_add(child, &v->work, TWA_RESUME)) {
@@ -818,6 +829,11 @@ static int adopt_part(struct ctl_proc *proc, struct probe *q,
 	return 0;
 }
 
+static bool ended(const struct probe *q)
+{
+	return READ_ONCE(q->dying) || (q->owner && READ_ONCE(q->owner->closing));
+}
+
 static int adopt_probe(struct ctl_proc *proc, struct mm_struct *mm,
 		       const struct probe *old)
 {
@@ -832,10 +848,15 @@ static int adopt_probe(struct ctl_proc *proc, struct mm_struct *mm,
 	list_for_each_entry(part, &old->parts, link)
 		if (!err)
 			err = adopt_part(proc, q, part);
-	if (!err)
-		return 0;
 	spin_lock_irq(&proc->lock);
-	if (!list_empty(&q->link))
+	/* Whoever ended the old one meanwhile may not have found this. */
+	if (!err && ended(old))
+		err = -ESRCH;
+	if (!err) {
+		spin_unlock_irq(&proc->lock);
+		return 0;
+	}
+	if (!list_empty(&q->link) && !q->dying)
 		ctl_probe_mark(proc, q);
 	spin_unlock_irq(&proc->lock);
 	if (list_empty(&q->link))
@@ -845,6 +866,7 @@ static int adopt_probe(struct ctl_proc *proc, struct mm_struct *mm,
 
 struct adoption {
 	struct ctl_proc *proc, *from;
+	const struct mm_struct *from_mm; /* that mm is a copy of */
 	struct mm_struct *mm;
 };
 
@@ -862,15 +884,13 @@ static void do_adopt(void *arg)
 	list_for_each_entry(q, &from->probes, link) {
 		/* Whose handle's stops these are looks at the parent: nobody
 		 * would run the child. */
-		if (!READ_ONCE(q->dying) &&
-		    !(q->owner && (READ_ONCE(q->owner->closing) ||
-				   q->flags & CTL_PROBE_STOP)) &&
+		if (!ended(q) && !(q->owner && (q->flags & CTL_PROBE_STOP)) &&
 		    !adopt_probe(proc, a->mm, q))
 			continue;
 		list_for_each_entry(part, &q->parts, link)
 			clean(part, a->mm);
 	}
-	ctl_traps_clean(from, a->mm);
+	ctl_traps_clean(from, a->from_mm, a->mm);
 	reap(proc);
 	mutex_unlock(&proc->probe_mutex);
 	mutex_unlock(&from->probe_mutex);
@@ -883,6 +903,7 @@ void ctl_probe_adopt(struct ctl_lwp *lwp)
 
 	spin_lock_irq(&a.proc->lock);
 	a.from = lwp->adopts;
+	a.from_mm = lwp->adopts_mm;
 	lwp->adopts = NULL;
 	spin_unlock_irq(&a.proc->lock);
 	if (!a.from)

@@ -39,12 +39,18 @@ int ctl_regs_init(void)
 	return 0;
 }
 
-/* It was seen held or asleep; let it get off its processor. */
-static void wait_off_cpu(struct task_struct *t)
+/*
+ * Let a thread get off its processor.  One that is held is about to sleep,
+ * whatever its state says yet; one that was asleep may have woken, and wait for
+ * the lock that we have.
+ */
+void ctl_lwp_off_cpu(struct ctl_lwp *lwp)
 {
 	int spins = 0;
 
-	while (t != current && ctl_task_on_cpu(t) && ++spins < 100000)
+	lockdep_assert_held(&lwp->proc->lock);
+	while (ctl_task_on_cpu(lwp->task) &&
+	       (lwp->held || ctl_task_asleep(lwp->task)) && ++spins < 100000)
 		cpu_relax();
 }
 
@@ -54,7 +60,6 @@ static int set_get(struct task_struct *t, int n, void *buf, size_t size)
 	struct membuf to = { .p = buf, .left = size };
 	int left;
 
-	wait_off_cpu(t);
 	memset(buf, 0, size);
 	left = rs->regset_get(t, rs, to);
 	return left < 0 ? left : 0;
@@ -76,14 +81,20 @@ static int set_set(struct task_struct *t, int n, const void *buf, size_t size)
 	const struct user_regset *rs = &view->regsets[n];
 	int err;
 
-	wait_off_cpu(t);
 	err = rs->set(t, rs, 0, size, buf, NULL);
 	return err == -EIO ? -EINVAL : err;
 }
 
+/* What the kernel refuses, before anything is written. */
+static bool bad_segment(u64 sel)
+{
+	return sel > 0xffff || (sel && (sel & 3) != 3);
+}
+
 int ctl_regs_check(const struct ctl_regs *r)
 {
-	if ((r->cs & 3) != 3 || (r->ss & 3) != 3 || r->cs > 0xffff ||
+	if (bad_segment(r->ds) || bad_segment(r->es) || bad_segment(r->fs) ||
+	    bad_segment(r->gs) || (r->cs & 3) != 3 || (r->ss & 3) != 3 || r->cs > 0xffff ||
 	    r->ss > 0xffff || r->fs_base >= TASK_SIZE_MAX ||
 	    r->gs_base >= TASK_SIZE_MAX)
 		return -EINVAL;
@@ -226,6 +237,23 @@ static int copy_chunk(struct ctl_proc *proc, struct mm_struct *mm, u64 addr,
 	return 0;
 }
 
+/*
+ * What is written has a pointer into the writer's memory.  Whoever opened the
+ * file could hand it to a program that can do more than he, as its standard
+ * output say, and have that read or write itself.
+ */
+static bool is_deputy(const struct ctl_handle *h)
+{
+	const struct cred *now = current_cred(), *opener = h->cred;
+
+	if (opener->user_ns == &init_user_ns &&
+	    cap_raised(opener->cap_effective, CAP_SYS_PTRACE))
+		return false;
+	return now->user_ns != opener->user_ns ||
+	       !uid_eq(now->euid, opener->euid) ||
+	       !cap_issubset(now->cap_effective, opener->cap_effective);
+}
+
 int ctl_memory(struct ctl_handle *h, const struct ctl_iovec *v, bool write)
 {
 	char __user *user = (char __user *)(unsigned long)v->base;
@@ -237,6 +265,8 @@ int ctl_memory(struct ctl_handle *h, const struct ctl_iovec *v, bool write)
 
 	if (v->offset + v->len < v->offset)
 		return -EFAULT;
+	if (is_deputy(h))
+		return -EPERM;
 	t = ctl_handle_task(h);
 	if (!t)
 		return -ENOENT;

@@ -100,7 +100,7 @@ int ctl_ring_setup(struct ctl_handle *h, const struct ctl_ring_setup *s)
 	mutex_unlock(&ctl_mutex);
 	if (err)
 		return err;
-	r = kzalloc(sizeof(*r), GFP_KERNEL);
+	r = kzalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
 	if (!r)
 		return -ENOMEM;
 	/*
@@ -278,22 +278,32 @@ static void pending_done(struct pending *w)
 	kfree(w);
 }
 
-static void flush(struct ctl_ring *r)
+/* Interrupts are off: so many at a time. */
+#define FLUSH_MOST 256
+
+static void drop_pending(struct ctl_ring *r, struct pending *w)
+{
+	r->backlog_bytes -= w->len;
+	WRITE_ONCE(r->info->blocked, r->info->blocked - 1);
+	pending_done(w);
+}
+
+/* Returns whether there may be room for more. */
+static bool flush(struct ctl_ring *r)
 {
 	struct pending *w, *tmp;
-	bool stored = false;
+	int n = 0;
 
 	lockdep_assert_held(&r->lock);
 	list_for_each_entry_safe(w, tmp, &r->backlog, link) {
-		if (!store(r, w->data, w->len))
+		if (n == FLUSH_MOST || !store(r, w->data, w->len))
 			break;
-		stored = true;
-		r->backlog_bytes -= w->len;
-		WRITE_ONCE(r->info->blocked, r->info->blocked - 1);
-		pending_done(w);
+		drop_pending(r, w);
+		n++;
 	}
-	if (stored)
+	if (n)
 		wake_reader(r);
+	return n == FLUSH_MOST;
 }
 
 /* false: it was lost */
@@ -311,7 +321,8 @@ static bool put_record(struct ctl_ring *r, struct ctl_lwp *lwp,
 	}
 	if (!(r->flags & CTL_RING_DROP) &&
 	    r->backlog_bytes + len <= BACKLOG_MAX)
-		w = kmalloc(sizeof(*w) + len, GFP_ATOMIC | __GFP_NOWARN);
+		w = kmalloc(sizeof(*w) + len,
+			    GFP_ATOMIC | __GFP_NOWARN | __GFP_ACCOUNT);
 	if (!w) {
 		r->unreported++;
 		WRITE_ONCE(r->info->lost, r->info->lost + 1);
@@ -340,28 +351,51 @@ out:
 void ctl_ring_consumed(struct ctl_handle *h)
 {
 	struct ctl_ring *r = smp_load_acquire(&h->ring);
+	bool more = r;
 
-	if (!r)
-		return;
-	spin_lock_irq(&r->lock);
-	flush(r);
-	spin_unlock_irq(&r->lock);
+	while (more) {
+		spin_lock_irq(&r->lock);
+		more = flush(r);
+		spin_unlock_irq(&r->lock);
+		cond_resched();
+	}
 }
 
 void ctl_ring_purge(struct ctl_handle *h)
 {
 	struct ctl_ring *r = h->ring;
 	struct pending *w, *tmp;
+	LIST_HEAD(gone);
 
 	if (!r)
 		return;
 	spin_lock_irq(&r->lock);
 	/* Hooks that still hold the handle shall not make new ones. */
 	r->flags |= CTL_RING_DROP;
-	list_for_each_entry_safe(w, tmp, &r->backlog, link)
-		pending_done(w);
+	list_splice_init(&r->backlog, &gone);
 	r->backlog_bytes = 0;
 	spin_unlock_irq(&r->lock);
+	list_for_each_entry_safe(w, tmp, &gone, link) {
+		pending_done(w);
+		cond_resched();
+	}
+}
+
+void ctl_ring_forget(struct ctl_handle *h, struct ctl_lwp *lwp)
+{
+	struct ctl_ring *r = smp_load_acquire(&h->ring);
+	struct pending *w, *tmp;
+
+	if (!r)
+		return;
+	spin_lock(&r->lock);
+	list_for_each_entry_safe(w, tmp, &r->backlog, link)
+		if (w->lwp == lwp) {
+			r->unreported++;
+			WRITE_ONCE(r->info->lost, r->info->lost + 1);
+			drop_pending(r, w);
+		}
+	spin_unlock(&r->lock);
 }
 
 void ctl_ring_wait(struct ctl_lwp *lwp)
@@ -476,7 +510,8 @@ void ctl_covers_inherit(struct ctl_proc *from, struct ctl_proc *to)
 	struct ctl_cover *cv;
 
 	list_for_each_entry_rcu(cv, &from->covers, by_proc)
-		if (ctl_cover_add(cv->h, to, GFP_ATOMIC | __GFP_NOWARN))
+		if (!READ_ONCE(cv->blind) &&
+		    ctl_cover_add(cv->h, to, GFP_ATOMIC | __GFP_NOWARN))
 			pr_warn_ratelimited("out of memory: child %d is not recorded\n",
 					    pid_nr(to->pid));
 }
@@ -489,6 +524,7 @@ static bool covers(const struct ctl_cover *cv, const struct ctl_lwp *lwp,
 
 	return (READ_ONCE(h->record.events) >> type & 1) &&
 	       !READ_ONCE(h->invalid) && !READ_ONCE(h->closing) &&
+	       !READ_ONCE(cv->blind) &&
 	       (!h->lwp || h->lwp == lwp || h->proc != cv->proc);
 }
 

@@ -58,7 +58,6 @@ void ctl_step_disarm(struct ctl_lwp *lwp)
 static int on_die(struct notifier_block *nb, unsigned long val, void *data)
 {
 	struct die_args *args = data;
-	unsigned long flags;
 	struct ctl_lwp *lwp;
 	int ret = NOTIFY_DONE;
 
@@ -70,26 +69,19 @@ static int on_die(struct notifier_block *nb, unsigned long val, void *data)
 		return NOTIFY_DONE;
 	rcu_read_lock();
 	lwp = ctl_lwp_find(current);
-	if (lwp && lwp->midway) {
-		/* The uprobe's step: theirs.  Now there is room for our work. */
-		spin_lock_irqsave(&lwp->proc->lock, flags);
-		ctl_lwp_kick(lwp);
-		spin_unlock_irqrestore(&lwp->proc->lock, flags);
-	}
+	/* The uprobe's step: theirs.  Now there is room for our work. */
+	if (lwp && lwp->midway)
+		ctl_kick(lwp);
 	if (lwp && lwp->stepping && ctl_uprobe_midway()) {
 		/* Both: theirs is over with this one, and so is ours. */
 		ctl_uprobe_no_trap();
 		WRITE_ONCE(lwp->stepping, false);
 		WRITE_ONCE(lwp->step_done, true);
-		spin_lock_irqsave(&lwp->proc->lock, flags);
-		ctl_lwp_kick(lwp);
-		spin_unlock_irqrestore(&lwp->proc->lock, flags);
+		ctl_kick(lwp);
 	} else if (lwp && lwp->stepping) {
 		ctl_step_disarm(lwp);
 		WRITE_ONCE(lwp->step_done, true);
-		spin_lock_irqsave(&lwp->proc->lock, flags);
-		ctl_lwp_kick(lwp);
-		spin_unlock_irqrestore(&lwp->proc->lock, flags);
+		ctl_kick(lwp);
 		ret = NOTIFY_STOP;
 	}
 	rcu_read_unlock();
@@ -118,16 +110,13 @@ void ctl_signal_exit(void)
 void ctl_on_get_signal(void)
 {
 	struct ctl_lwp *lwp;
-	unsigned long flags;
 
 	rcu_read_lock();
 	lwp = ctl_lwp_find(current);
 	if (lwp && ((READ_ONCE(lwp->proc->want) & CTL_WANT_SIG) ||
 		    lwp->stepping)) {
 		WRITE_ONCE(lwp->at_signal, true);
-		spin_lock_irqsave(&lwp->proc->lock, flags);
-		ctl_lwp_kick(lwp);
-		spin_unlock_irqrestore(&lwp->proc->lock, flags);
+		ctl_kick(lwp);
 	}
 	rcu_read_unlock();
 }
@@ -216,7 +205,6 @@ void ctl_on_signal_deliver(void *data, int sig, struct kernel_siginfo *info,
 			   struct k_sigaction *ka)
 {
 	struct ctl_lwp *lwp;
-	unsigned long flags;
 	u64 bit = CTL_SIGBIT(sig);
 
 	/* SIGKILL is never received, it ends. */
@@ -238,9 +226,7 @@ void ctl_on_signal_deliver(void *data, int sig, struct kernel_siginfo *info,
 		WRITE_ONCE(lwp->step_done, true);
 	}
 	if (lwp->step_done || atomic_read(&lwp->npending)) {
-		spin_lock_irqsave(&lwp->proc->lock, flags);
-		ctl_lwp_kick(lwp);
-		spin_unlock_irqrestore(&lwp->proc->lock, flags);
+		ctl_kick(lwp);
 	}
 out:
 	rcu_read_unlock();
@@ -364,8 +350,6 @@ void ctl_signal_resume(struct ctl_lwp *lwp, u32 flags)
 		info.si_signo = sig;
 		put_back(sig, &info);
 	}
-	if (flags & PRSTEP)
-		ctl_step_arm(lwp);
 }
 
 static void stop_for(struct ctl_lwp *lwp, int sig, const kernel_siginfo_t *info)

@@ -103,10 +103,11 @@ static void fill_lwp(struct ctl_handle *h, struct ctl_lwp *lwp,
 		s->why = PR_JOBCONTROL;
 		s->what = READ_ONCE(t->jobctl) & JOBCTL_STOP_SIGMASK;
 	}
-	if (!h->may_read)
+	if (!h->may_read || h->invalid)
 		return;
 	if (stopped && lwp->cursig && lwp->info.si_signo == lwp->cursig)
 		memcpy(s->info, &lwp->info, sizeof(lwp->info));
+	ctl_lwp_off_cpu(lwp);
 	have = (stopped || state != TASK_RUNNING) && !ctl_regs_get(t, &r);
 	if (have && !lwp->held)
 		sleeping_call(s, &r);
@@ -236,7 +237,7 @@ int ctl_lwpstatus_get(struct ctl_handle *h, struct ctl_lwpvec *v)
 	size_t size;
 	int n, i, alive = 0, err = 0;
 
-	if (v->size < sizeof(*st))
+	if (v->size < sizeof(*st) || v->size > PAGE_SIZE)
 		return -EINVAL;
 	n = get_lwps(h, &list);
 	if (n < 0)

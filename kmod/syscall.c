@@ -56,15 +56,6 @@ static void get_args(struct ctl_lwp *lwp, struct pt_regs *regs)
 		lwp->arg[i] = args[i];
 }
 
-static void kick(struct ctl_lwp *lwp)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&lwp->proc->lock, flags);
-	ctl_lwp_kick(lwp);
-	spin_unlock_irqrestore(&lwp->proc->lock, flags);
-}
-
 void ctl_on_sys_enter(void *data, struct pt_regs *regs, long id)
 {
 	struct ctl_proc *proc;
@@ -103,7 +94,7 @@ void ctl_on_sys_enter(void *data, struct pt_regs *regs, long id)
 		WRITE_ONCE(lwp->entry_hold, true);
 		regs->orig_ax = -1;
 		regs->ax = -ERESTARTNOINTR;
-		kick(lwp);
+		ctl_kick(lwp);
 	} else if (no_return(abi, nr)) {
 		/* There is no other moment to tell. */
 		ctl_record_exit(lwp, CTL_RECF_NORETURN, false);
@@ -163,6 +154,12 @@ void ctl_on_sys_exit(void *data, struct pt_regs *regs, long ret)
 	}
 	newborn = lwp->newborn;
 	WRITE_ONCE(lwp->newborn, false);
+	/* Of another call: nobody wanted to hear of that one's end. */
+	if (lwp->insys && (long)regs->orig_ax >= 0 &&
+	    lwp->nr != (u32)regs->orig_ax) {
+		ctl_drafts_drop(lwp);
+		WRITE_ONCE(lwp->insys, false);
+	}
 	if (!lwp->insys && !unseen(lwp, regs))
 		goto kick;
 	lwp->ret = ret;
@@ -174,7 +171,7 @@ void ctl_on_sys_exit(void *data, struct pt_regs *regs, long ret)
 	}
 kick:
 	if (work)
-		kick(lwp);
+		ctl_kick(lwp);
 out:
 	rcu_read_unlock();
 }
@@ -185,6 +182,7 @@ static void entry_stop(struct ctl_lwp *lwp)
 {
 	struct pt_regs *regs = task_pt_regs(current);
 	unsigned long ip = regs->ip;
+	bool work;
 	u32 flags;
 
 	/* As at entry: what a debugger expects to see and may change. */
@@ -192,12 +190,15 @@ static void entry_stop(struct ctl_lwp *lwp)
 	regs->ax = -ENOSYS;
 	flags = ctl_hold(lwp, PR_SYSENTRY, lwp->nr);
 	WRITE_ONCE(lwp->entry_hold, false);
-	ctl_signal_resume(lwp, flags & ~PRSTEP);
+	ctl_signal_resume(lwp, flags);
 	if (flags & PRSABORT) {
 		regs->ax = -EINTR;
 		lwp->aborted = true;
 		lwp->ret = -EINTR;
-		if (finish(lwp) && lwp->slow)
+		rcu_read_lock();
+		work = finish(lwp);
+		rcu_read_unlock();
+		if (work && lwp->slow)
 			ctl_syscall_work(lwp);
 		if (ctl_sysset_has(&lwp->proc->sysexit, lwp->abi, lwp->nr))
 			WRITE_ONCE(lwp->exit_hold, true);
@@ -210,8 +211,6 @@ static void entry_stop(struct ctl_lwp *lwp)
 	}
 	/* (Sent elsewhere: no call.)  No restart by the signal code. */
 	regs->orig_ax = -1;
-	if (flags & PRSTEP)
-		ctl_step_arm(lwp);
 }
 
 void ctl_syscall_work(struct ctl_lwp *lwp)

@@ -160,7 +160,7 @@ static void bury(struct ctl_proc *proc, struct trap *t)
 	struct trap *o;
 
 	list_for_each_entry(o, &proc->graves, grave)
-		if (o->addr == t->addr) {
+		if (o->addr == t->addr && o->mm == t->mm) {
 			o->old = t->old;
 			kfree_rcu(t, rcu);
 			return;
@@ -190,14 +190,15 @@ void ctl_trap_put(struct ctl_proc *proc, struct mm_struct *mm, u64 addr)
 	bury(proc, t);
 }
 
-/* What is left in mm, a copy of proc's memory, of those that were taken out. */
-void ctl_traps_clean(struct ctl_proc *proc, struct mm_struct *mm)
+/* What is left in mm, a copy of old, of those that proc had taken out of that. */
+void ctl_traps_clean(struct ctl_proc *proc, const struct mm_struct *old,
+		     struct mm_struct *mm)
 {
 	struct trap *t;
 
 	lockdep_assert_held(&proc->probe_mutex);
 	list_for_each_entry(t, &proc->graves, grave)
-		if (!find_locked(mm, t->addr))
+		if (t->mm == old && !find_locked(mm, t->addr))
 			restore(mm, t);
 }
 

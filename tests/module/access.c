@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -499,6 +500,156 @@ static void test_exec(void)
 	CHECK(how == 3); /* nothing happens to a handle */
 }
 
+/* How many calls of a followed child that executes path uid 1000 is told of. */
+static int followed_exec(const char *path)
+{
+	pid_t pid, p;
+	int status;
+
+	memset((void *)sh, 0, sizeof(*sh));
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		become(1000);
+		sh->ready = 1;
+		while (!sh->go)
+			;
+		if (fork() == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			execl(path, path, "call", NULL);
+			_exit(98);
+		}
+		pause();
+	}
+	while (!sh->ready)
+		usleep(1000);
+	p = fork();
+	if (p == 0) {
+		struct {
+			int64_t code;
+			struct ctl_ring_setup r;
+		} ring = { PCRING, { .size = CTL_RING_MIN } };
+		struct {
+			int64_t code;
+			struct ctl_record r;
+		} rec = { PCRECORD, { .events = 1 << CTL_REC_SYSCALL } };
+		volatile struct ctl_ring_info *ri;
+		int fd;
+
+		become(1000);
+		fd = bind_pid(pid, O_RDWR);
+		rec.r.calls.native[SYS_getpgid / 64] = 1ULL << SYS_getpgid % 64;
+		if (fd < 0 || message(fd, PCSET, PR_FORK, 8) < 0 ||
+		    write(fd, &ring, sizeof(ring)) != sizeof(ring) ||
+		    write(fd, &rec, sizeof(rec)) != sizeof(rec))
+			_exit(97);
+		ri = mmap(NULL, 4096 + CTL_RING_MIN, PROT_READ, MAP_SHARED, fd,
+			  4096);
+		if (ri == MAP_FAILED)
+			_exit(96);
+		sh->go = 1;
+		for (int i = 0; i < 300 && !ri->head; i++)
+			usleep(10000);
+		_exit(ri->head != 0);
+	}
+	waitpid(p, &status, 0);
+	finish(pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_followed_exec(void)
+{
+	copy_self("/tmp/setuid", 04755, 0);
+	copy_self("/tmp/plain", 0755, 0);
+	CHECK(followed_exec("/tmp/plain") == 1);
+	CHECK(followed_exec("/tmp/setuid") == 0);
+}
+
+static void *live_on(void *arg)
+{
+	sh->ready = 1;
+	for (;;)
+		sh->count++;
+	return arg;
+}
+
+/* A process whose first thread has left is what its other threads are. */
+static pid_t headless(int dumpable)
+{
+	pid_t pid;
+	pthread_t t;
+
+	memset((void *)sh, 0, sizeof(*sh));
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		become(1000);
+		prctl(PR_SET_DUMPABLE, dumpable);
+		pthread_create(&t, NULL, live_on, NULL);
+		syscall(SYS_exit, 0);
+	}
+	while (!sh->ready)
+		usleep(1000);
+	usleep(50000);
+	return pid;
+}
+
+static void test_headless(void)
+{
+	uint64_t word = 0;
+	struct {
+		int64_t code;
+		struct ctl_iovec io;
+	} rd = { PCREAD, { (uintptr_t)&word, 8, (uintptr_t)&sh->count } };
+	pid_t pid = headless(0);
+	int fd;
+
+	CHECK(as(1000, pid, O_RDWR) == EPERM);
+	CHECK(as(0, pid, O_RDWR) == 0);
+	finish(pid);
+	pid = headless(1);
+	CHECK(as(1000, pid, O_RDWR) == 0);
+	fd = bind_pid(pid, O_RDWR);
+	CHECK(write(fd, &rd, sizeof(rd)) == sizeof(rd) && word);
+	CHECK(message(fd, PCSTOP, 0, 0) == 0);
+	close(fd);
+	finish(pid);
+}
+
+/* What one can have a program that can do more write is not a pointer into it. */
+static void test_deputy(void)
+{
+	pid_t pid = target(1000, 1), p;
+	int status;
+
+	p = fork();
+	if (p == 0) {
+		uint64_t word;
+		struct {
+			int64_t code;
+			struct ctl_iovec io;
+		} rd = { PCREAD,
+			 { (uintptr_t)&word, 8, (uintptr_t)&sh->count } };
+		int fd;
+
+		/* Opened as somebody, written as root. */
+		if (setgroups(0, NULL) < 0 || setresgid(1000, 1000, 1000) < 0 ||
+		    setresuid(1000, 1000, 0) < 0)
+			_exit(1);
+		fd = bind_pid(pid, O_RDWR);
+		if (fd < 0 || write(fd, &rd, sizeof(rd)) != sizeof(rd))
+			_exit(2);
+		if (setresuid(1000, 0, 0) < 0)
+			_exit(3);
+		if (write(fd, &rd, sizeof(rd)) != -1 || errno != EPERM)
+			_exit(4);
+		_exit(message(fd, PCNULL, 0, 0) < 0 ? 5 : 0);
+	}
+	waitpid(p, &status, 0);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	finish(pid);
+}
+
 /* Numbers are those that the opener sees. */
 static void test_namespace(void)
 {
@@ -538,6 +689,11 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], "spin"))
 		for (;;)
 			;
+	if (argc > 1 && !strcmp(argv[1], "call"))
+		for (;;) {
+			syscall(SYS_getpgid, 0);
+			usleep(1000);
+		}
 	if (geteuid() != 0) {
 		printf("has to be root\n");
 		return 1;
@@ -551,6 +707,9 @@ int main(int argc, char **argv)
 	test_user_namespace();
 	test_yama();
 	test_exec();
+	test_followed_exec();
+	test_headless();
+	test_deputy();
 	test_namespace();
 	return failures != 0;
 }

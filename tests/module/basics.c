@@ -300,6 +300,49 @@ static void test_faults(void)
 	finish(pid);
 }
 
+static void forks_once(void)
+{
+	int status;
+
+	while (!sh->go)
+		sh->count++;
+	if (syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) == 0)
+		_exit(7);
+	wait(&status);
+	sh->b = status;
+	for (;;)
+		sh->count++;
+}
+
+/* The step is the parent's: its child runs as ever. */
+static void test_step_fork(void)
+{
+	pid_t pid = start(forks_once);
+	int fd = bind_pid(pid, 0, 0);
+	struct ctl_status st;
+
+	part = "step over a fork";
+	CHECK(msg_set(fd, PCSENTRY, SYS_clone) == 0);
+	sh->go = 1;
+	st = stop_of(fd);
+	CHECK(st.lwp.why == PR_SYSENTRY && st.lwp.what == SYS_clone);
+	CHECK(msg_set(fd, PCSENTRY, -1) == 0);
+	CHECK(msg1(fd, PCRUN, PRSTEP) == 0);
+	st = stop_of(fd);
+	CHECK(st.lwp.why == PR_FAULTED && st.lwp.what == FLTTRACE);
+	CHECK(msg1(fd, PCRUN, 0) == 0);
+	CHECK(grows());
+	CHECK(WIFEXITED((int)sh->b) && WEXITSTATUS((int)sh->b) == 7);
+	/* A step that was asked for is for nobody when all have gone. */
+	CHECK(msg1(fd, PCSET, PR_RLC) == 0);
+	CHECK(msg0(fd, PCSTOP) == 0);
+	CHECK(msg1(fd, PCRUN, PRSTEP) == 0);
+	close(fd);
+	nap(0.2);
+	CHECK(grows());
+	finish(pid);
+}
+
 static void *thread(void *arg)
 {
 	volatile uint64_t *p = arg;
@@ -807,6 +850,7 @@ int main(int argc, char **argv)
 		{ "syscall_stops", test_syscall_stops },
 		{ "signals", test_signals },
 		{ "faults", test_faults },
+		{ "step_fork", test_step_fork },
 		{ "fatal_signal", test_fatal_signal },
 		{ "records", test_records },
 		{ "drop", test_drop },
