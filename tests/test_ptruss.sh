@@ -168,7 +168,8 @@ testSockets()
 	ptruss -y -t %network -o "$tmp/o" python3 -c '
 import socket, sys, time
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(1)
-c = socket.create_connection(s.getsockname()); a, _ = s.accept()
+c = socket.socket(); time.sleep(0.3) # it has no addresses yet, and is looked at
+c.connect(s.getsockname()); a, _ = s.accept()
 c.send(b"x")
 u = socket.socket(socket.AF_UNIX); u.bind(sys.argv[1]); u.listen(1)
 print(s.getsockname()[1], c.getsockname()[1], flush=True)
@@ -176,8 +177,8 @@ end = time.time() + 60
 while open(sys.argv[2]).read().count("listen(") < 2 and time.time() < end:
     time.sleep(0.05)' "$tmp/sock" "$tmp/o" >"$tmp/ports" 2>/dev/null
 	read server client <"$tmp/ports"
-	assertTrue "TCP" "grep -q 'sendto([0-9]*<TCP:.127.0.0.1:$client->127.0.0.1:$server.>' '$tmp/o'"
-	assertTrue "UNIX" "grep -q 'listen([0-9]*<UNIX-STREAM:.[0-9]*,\"$tmp/sock\".>' '$tmp/o'"
+	assertTrue "TCP $server $client: $(cat "$tmp/o")" "grep -q 'sendto([0-9]*<TCP:.127.0.0.1:$client->127.0.0.1:$server.>' '$tmp/o'"
+	assertTrue "UNIX: $(cat "$tmp/o")" "grep -q 'listen([0-9]*<UNIX-STREAM:.[0-9]*,\"$tmp/sock\".>' '$tmp/o'"
 }
 
 testHistogram()

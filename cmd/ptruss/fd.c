@@ -137,18 +137,19 @@ static bool socket_text(struct buf *b, pid_t pid, unsigned long inode)
  */
 #define KEPT 64
 #define KEPT_MS 1000
+static struct kept {
+	unsigned long inode;
+	int64_t until;
+	char text[160];
+} kept[KEPT];
+
 static void socket_cached(struct buf *b, pid_t pid, unsigned long inode,
 			  const char *link, size_t len)
 {
-	static struct {
-		unsigned long inode;
-		int64_t until;
-		char text[160];
-	} kept[KEPT], *k;
+	struct kept *k = &kept[inode % KEPT];
 	struct buf fresh = { 0 };
 	int64_t now = cmd_now_ms();
 
-	k = &kept[inode % KEPT];
 	if (k->inode != inode || now >= k->until) {
 		if (!socket_text(&fresh, pid, inode))
 			buf_escaped(&fresh, link, len, true);
@@ -159,6 +160,30 @@ static void socket_cached(struct buf *b, pid_t pid, unsigned long inode,
 		buf_free(&fresh);
 	}
 	buf_str(b, k->text);
+}
+
+static ssize_t fd_link(pid_t pid, uint64_t fd, char *to, size_t size)
+{
+	char link[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%d", pid, (int)fd);
+	n = readlink(link, to, size - 1);
+	if (n > 0)
+		to[n] = '\0';
+	return n;
+}
+
+/* It has other addresses than before. */
+static void socket_changed(pid_t pid, uint64_t fd)
+{
+	unsigned long inode;
+	char to[4096];
+
+	if (fd_link(pid, fd, to, sizeof(to)) > 0 &&
+	    sscanf(to, "socket:[%lu]", &inode) == 1 &&
+	    kept[inode % KEPT].inode == inode)
+		kept[inode % KEPT].until = 0;
 }
 
 /* -- what was seen to be opened ---------------------------------------------- */
@@ -309,8 +334,11 @@ void fd_before(const struct ctl_rec *rec, const struct ctl_decoded *d)
 {
 	const struct ctl_rec_syscall *r = (const void *)rec;
 
-	if (rec->type != CTL_REC_SYSCALL || !d->name || r->ret < 0 ||
-	    r->ret > INT32_MAX)
+	if (rec->type != CTL_REC_SYSCALL || !d->name)
+		return;
+	if (!strcmp(d->name, "connect") || !strcmp(d->name, "bind"))
+		socket_changed(r->h.pid, r->arg[0]);
+	if (r->ret < 0 || r->ret > INT32_MAX)
 		return;
 	if (!strncmp(d->name, "open", 4) || !strcmp(d->name, "creat"))
 		note_open(r, d);
@@ -356,9 +384,9 @@ void fd_after(const struct ctl_rec *rec, const struct ctl_decoded *d)
 
 void text_fd(struct buf *b, pid_t pid, uint64_t fd)
 {
-	char link[64], to[4096];
 	unsigned long inode;
 	struct known *k;
+	char to[4096];
 	ssize_t n;
 
 	if (fd > INT32_MAX)
@@ -370,11 +398,9 @@ void text_fd(struct buf *b, pid_t pid, uint64_t fd)
 		buf_char(b, '>');
 		return;
 	}
-	snprintf(link, sizeof(link), "/proc/%d/fd/%d", pid, (int)fd);
-	n = readlink(link, to, sizeof(to) - 1);
+	n = fd_link(pid, fd, to, sizeof(to));
 	if (n <= 0)
 		return;
-	to[n] = '\0';
 	buf_char(b, '<');
 	if (sscanf(to, "socket:[%lu]", &inode) == 1)
 		socket_cached(b, pid, inode, to, n);
