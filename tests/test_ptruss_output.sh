@@ -119,6 +119,23 @@ testThreadsOfAList()
 	assert_runs "$pid"
 }
 
+# One call and then none is shown at once.
+testLoneCallIsShown()
+{
+	mkfifo "$tmp/hold"
+	for source in $(event_sources); do
+		use_source "$source"
+		rm -f "$tmp/o"
+		spawn ptruss -t kill -o "$tmp/o" sh -c "kill -0 \$\$
+			read -r line <'$tmp/hold'"
+		wait_until grep -qs '^kill(' "$tmp/o" ||
+			fail "$source: the call is held back"
+		echo >"$tmp/hold"
+		reap "$pid"
+	done
+	use_source default
+}
+
 # -- the output cannot be written -----------------------------------------
 
 busy()

@@ -498,6 +498,20 @@ testDroppedHitsAreCounted()
 	assertEquals "the rest was shown" 60000 $((shown + ${lost:-0}))
 }
 
+# The first hit is shown when it happens, not when another follows.  A hit that
+# uprobes record, where they are: a nop of one byte and no xmm.
+testLoneHitIsShown()
+{
+	PROBED_WAIT=1 target probed 1 0 1000000000
+	spawned=$pid
+	spawn pusdt trace -n 1 "$pid" test:imm
+	wait_until reports "$spawned" imm
+	kill -USR1 "$spawned"
+	assert_soon gone "$pid"
+	assertEquals 1 "$(wc -l <"$out")"
+	kill -KILL "$spawned"
+}
+
 # Counted by the server, asked now and then: never less than before, and all of
 # them in the end, though the process is gone by then.
 testNumbersOfAMoment()

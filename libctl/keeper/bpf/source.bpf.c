@@ -145,7 +145,9 @@ static void emit(struct src_slot *s, __u32 type)
 	s->rec.h.len = sizeof(s->rec) + len;
 	s->rec.h.type = type;
 	s->rec.ncap = s->ncap;
-	avail = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+	/* With this one, or it would be held until another comes. */
+	avail = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) +
+		s->rec.h.len;
 	if (avail >= wake_mark)
 		flags = BPF_RB_FORCE_WAKEUP;
 	if (avail >= SRC_RING_BYTES / 2)

@@ -260,7 +260,9 @@ static void emit(struct up_slot *s, struct up_site *u, __u32 site, __u64 id)
 	s->rec.r.id = u->id;
 	s->rec.r.nargs = u->nargs;
 	s->rec.r.pc = u->address;
-	avail = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+	/* With this one, or it would be held until another comes. */
+	avail = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) +
+		s->rec.r.h.len;
 	if (avail >= wake_mark)
 		flags = BPF_RB_FORCE_WAKEUP;
 	if (avail >= UP_RING_BYTES / 2)
