@@ -512,6 +512,37 @@ testLoneHitIsShown()
 	kill -KILL "$spawned"
 }
 
+# Into a file, too, and on standard error: what "run" prints on.
+testHitsAreWrittenAtOnce()
+{
+	PROBED_WAIT=1 target probed 1 0 1000000000
+	spawned=$pid
+	rm -f "$tmp/o"
+	spawn pusdt trace -o "$tmp/o" "$pid" test:hit
+	wait_until reports "$spawned" hit
+	kill -USR1 "$spawned"
+	assert_soon grep -qs 'test:hit(' "$tmp/o"
+	kill -KILL "$spawned"
+	spawn pusdt run test:hit -- "$TRACEES/probed" 1 0 1000000000
+	assert_soon grep -q 'test:hit(' "$err"
+	kill -KILL "$(sed -n 's/^[^ ]* \([0-9]*\)\/.*/\1/p' "$err")"
+	reap "$pid"
+}
+
+testOutputThatCannotBeWritten()
+{
+	[ -w /dev/full ] || { skip "no /dev/full"; return 0; }
+	target probed 1 0
+	fails 1 'cannot write /dev/full: No space left' \
+		timeout 60 pusdt trace -o /dev/full "$pid" test:hit
+	fails 1 'cannot write standard output: No space left' \
+		timeout 60 sh -c "pusdt trace '$pid' test:hit >/dev/full"
+	assert_clean "$pid"
+	fails 1 'cannot write /dev/full: No space left' \
+		pusdt run -o /dev/full test:hit -- "$TRACEES/probed" 1 3
+	[ "$(stderr | wc -l)" = 1 ] || fail "once: $(stderr)"
+}
+
 # Counted by the server, asked now and then: never less than before, and all of
 # them in the end, though the process is gone by then.
 testNumbersOfAMoment()

@@ -81,6 +81,8 @@ struct pusdt_session {
 	bool numbers; /* no hits, but how many there were (CTL_REC_COUNT) */
 	struct ctl_unwinder *unwinder; /* NULL: no stacks */
 	const struct ctl_stack *stack; /* of the record at hand, or NULL */
+	FILE *out; /* where the records are printed */
+	int write_error; /* errno: it cannot be written */
 };
 /* Enough of a string to tell a path or a query; more is a debugger's. */
 #define PUSDT_STRLIMIT 256

@@ -26,7 +26,7 @@ int pusdt_open(struct pusdt_session *s, pid_t pid)
 	char text[16];
 	int r;
 
-	*s = (struct pusdt_session){ .pid = pid };
+	*s = (struct pusdt_session){ .pid = pid, .out = stdout };
 	snprintf(text, sizeof(text), "%d", pid);
 	r = ctl_open(&s->h, pid, 0, 0);
 	if (r < 0)
@@ -472,8 +472,10 @@ enum pusdt_end pusdt_read(struct pusdt_session *s, pusdt_record_fn *fn,
 			return PUSDT_SIGNAL;
 		if (deadline && cmd_now_ms() >= deadline)
 			return PUSDT_TIME;
-		if (fflush(stdout) != 0)
+		if (fflush(s->out) != 0) {
+			s->write_error = errno;
 			return PUSDT_ERROR;
+		}
 		if (ctl_ring_wake(s->h, 1))
 			continue;
 		p.fd = ctl_poll_fd(s->h, &p.events);

@@ -25,6 +25,7 @@ struct options {
 	bool json;
 	uint64_t most; /* hits; 0: no limit */
 	FILE *out;
+	const char *file; /* its name */
 	char **command; /* run */
 	uint32_t stack;
 	/* what came of it */
@@ -63,6 +64,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		opt->stack = cmd_stack_bytes(state, arg);
 		return 0;
 	case 'o':
+		opt->file = arg;
 		opt->out = fopen(arg, "we");
 		if (!opt->out)
 			argp_failure(state, CMD_NONE, errno, "cannot write %s",
@@ -129,8 +131,11 @@ static bool print_record(struct pusdt_session *s, const struct ctl_rec *rec,
 		else
 			pusdt_print_hit(opt->out, s, (const void *)rec);
 		opt->hits++;
-		return (!opt->most || opt->hits < opt->most) &&
-		       !ferror(opt->out);
+		if (ferror(opt->out)) {
+			s->write_error = errno;
+			return false;
+		}
+		return !opt->most || opt->hits < opt->most;
 	case CTL_REC_LOST:
 		print_lost(opt, ((const struct ctl_rec_lost *)rec)->count);
 		return true;
@@ -166,6 +171,22 @@ static int start(struct pusdt_session *s, struct options *opt)
 	return pusdt_enable_all(s, &opt->specs, &o);
 }
 
+/* The last of it; of standard output cmd_finish() tells. */
+static bool close_output(struct pusdt_session *s, struct options *opt)
+{
+	if (!s->write_error && fflush(opt->out) != 0)
+		s->write_error = errno;
+	if (opt->out == stdout)
+		return !s->write_error;
+	if (opt->out != stderr && fclose(opt->out) != 0 && !s->write_error)
+		s->write_error = errno;
+	if (s->write_error)
+		cmd_complain("cannot write %s: %s",
+			     opt->file ? opt->file : "standard error",
+			     strerror(s->write_error));
+	return !s->write_error;
+}
+
 /* Until the end; returns the exit code. */
 static int follow_hits(struct pusdt_session *s, struct options *opt)
 {
@@ -179,12 +200,8 @@ static int follow_hits(struct pusdt_session *s, struct options *opt)
 	lost = ctl_ring_lost(s->h);
 	if (lost)
 		cmd_complain("%llu hits were lost", (unsigned long long)lost);
-	if (opt->out == stderr)
-		fflush(stderr);
-	else if (opt->out != stdout && fclose(opt->out) != 0) {
-		cmd_complain("cannot write: %s", strerror(errno));
+	if (!close_output(s, opt))
 		return CMD_SOME;
-	}
 	return end == PUSDT_ERROR || s->failed ? CMD_SOME : CMD_OK;
 }
 
@@ -200,6 +217,7 @@ int pusdt_trace(int argc, char **argv)
 		opt.out = stdout;
 	if (pusdt_open(&s, opt.pid) < 0)
 		return CMD_NONE;
+	s.out = opt.out;
 	pusdt_catch_signals();
 	code = start(&s, &opt) < 0 ? CMD_NONE : follow_hits(&s, &opt);
 	pusdt_close(&s);
@@ -238,8 +256,8 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 static const struct argp run_argp = {
 	option_table, parse_run, "SPEC... -- CMD [ARG...]",
 	"Start a command with these probes enabled before it runs, and print "
-	"each hit.\vExit status: that of CMD; 2 when it could not be started, "
-	"64 usage.",
+	"each hit.\vExit status: that of CMD, or 1 for 0 when hits could not be "
+	"written; 2 when it could not be started, 64 usage.",
 	children,
 };
 
@@ -338,7 +356,8 @@ static int run_to_entry(struct ctl *h, const char *name)
 
 static int run_command(struct options *opt)
 {
-	struct pusdt_session s = { 0 };
+	struct pusdt_session s = { .out = opt->out };
+	bool written;
 	int code, r;
 
 	r = ctl_spawn(&s.h, opt->command);
@@ -367,13 +386,14 @@ static int run_command(struct options *opt)
 	code = follow_hits(&s, opt);
 	if (!s.n)
 		cmd_complain("%s has no such probe", opt->command[0]);
+	written = !s.write_error;
 	r = s.pid;
 	pusdt_close(&s);
 	if (code != CMD_OK && pusdt_caught())
 		return code;
 	/* After -n or a signal it runs on, with us waiting. */
 	r = cmd_wait(r);
-	return r < 0 ? code : r;
+	return r < 0 || (r == 0 && !written) ? code : r;
 }
 
 int pusdt_run(int argc, char **argv)
