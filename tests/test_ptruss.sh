@@ -181,6 +181,21 @@ while open(sys.argv[2]).read().count("listen(") < 2 and time.time() < end:
 	assertTrue "UNIX: $(cat "$tmp/o")" "grep -q 'listen([0-9]*<UNIX-STREAM:.[0-9]*,\"$tmp/sock\".>' '$tmp/o'"
 }
 
+# A path of 108 bytes, of which each is shown as four.
+testSocketWithLongName()
+{
+	needs_command python3 || return 0
+	ptruss -y -t listen -o "$tmp/o" python3 -c '
+import os, socket, sys, time
+os.chdir(sys.argv[1])
+u = socket.socket(socket.AF_UNIX); u.bind(b"\xff" * 100); u.listen(1)
+end = time.time() + 60
+while "listen(" not in open("o").read() and time.time() < end:
+    time.sleep(0.05)' "$tmp" 2>/dev/null
+	grep -q 'listen([0-9]*<UNIX-STREAM:.[0-9]*,"\(.377\)\{100\}".>' "$tmp/o" ||
+		fail "$(cat "$tmp/o")"
+}
+
 testHistogram()
 {
 	ptruss --histogram -j -o "$tmp/c" ls / >/dev/null

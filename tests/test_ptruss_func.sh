@@ -50,6 +50,20 @@ testNesting()
 		"grep -q -e '^-> funcs:factorial(0x3, ' '$tmp/o'"
 }
 
+# A name that is no UTF-8.
+testOddNameInJson()
+{
+	LC_ALL=C sed "s/factorial/factori$(printf '\351')l/g" "$funcs" \
+		>"$tmp/odd"
+	chmod +x "$tmp/odd"
+	run ptruss -j -t none -o "$tmp/o" --timeline="$tmp/t" -u 'a.out:factori*' \
+		"$tmp/odd" recursion 3
+	assertEquals "calls: $(stderr)" 3 \
+		"$(grep -c '"name":"factori\\\\351l".*"event":"call"' "$tmp/o")"
+	assertFalse "UTF-8" \
+		"LC_ALL=C grep -q '$(printf '\351')' '$tmp/o' '$tmp/t'"
+}
+
 # middle jumps to inner: both return at once, inner first.
 testTailCalls()
 {

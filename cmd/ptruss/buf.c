@@ -181,3 +181,12 @@ void buf_json(struct buf *b, const char *p, size_t n)
 	}
 	buf_char(b, '"');
 }
+
+void buf_json_escaped(struct buf *b, const char *s, size_t n)
+{
+	struct buf text = { 0 };
+
+	buf_escaped(&text, s, n, true);
+	buf_json(b, text.p, text.n);
+	buf_free(&text);
+}

@@ -32,5 +32,7 @@ void buf_pad(struct buf *b, size_t start, size_t n);
 void buf_escaped(struct buf *b, const char *s, size_t n, bool utf8);
 /* Text (that is UTF-8) as a JSON string, with its quotes. */
 void buf_json(struct buf *b, const char *p, size_t n);
+/* Anybody's bytes: escaped as above, and that as a JSON string. */
+void buf_json_escaped(struct buf *b, const char *s, size_t n);
 
 #endif

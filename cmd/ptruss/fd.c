@@ -140,7 +140,7 @@ static bool socket_text(struct buf *b, pid_t pid, unsigned long inode)
 static struct kept {
 	unsigned long inode;
 	int64_t until;
-	char text[160];
+	char text[512]; /* a path of 108 bytes, each as \ooo */
 } kept[KEPT];
 
 static void socket_cached(struct buf *b, pid_t pid, unsigned long inode,

@@ -144,9 +144,9 @@ static void function(const struct event *e, struct buf *b)
 	const struct func_event *f = e->func;
 
 	head(e, "function", b);
-	buf_json(b, f->func->name, strlen(f->func->name));
+	buf_json_escaped(b, f->func->name, strlen(f->func->name));
 	buf_str(b, ",\"object\":");
-	buf_json(b, f->func->object, strlen(f->func->object));
+	buf_json_escaped(b, f->func->object, strlen(f->func->object));
 	buf_printf(b, ",\"event\":\"%s\",\"depth\":%u",
 		   f->returns ? "return" : "call", f->depth);
 	if (f->returns) {
@@ -170,7 +170,6 @@ static void life(const struct event *e, struct buf *b)
 	const struct ctl_rec_exec *x = (const void *)e->rec;
 	const struct ctl_rec_exit *q = (const void *)e->rec;
 	const struct ctl_rec_lost *l = (const void *)e->rec;
-	struct buf path = { 0 };
 
 	switch (e->rec->type) {
 	case CTL_REC_FORK:
@@ -184,14 +183,11 @@ static void life(const struct event *e, struct buf *b)
 	case CTL_REC_EXEC:
 		head(e, "exec", b);
 		buf_str(b, "\"exec\",\"path\":");
-		if (x->pathlen) {
-			buf_escaped(&path, (const char *)(x + 1),
-				    x->pathlen - 1, true);
-			buf_json(b, path.p, path.n);
-			buf_free(&path);
-		} else {
+		if (x->pathlen)
+			buf_json_escaped(b, (const char *)(x + 1),
+					 x->pathlen - 1);
+		else
 			buf_str(b, "null");
-		}
 		break;
 	case CTL_REC_EXIT:
 		head(e, "exit", b);

@@ -84,7 +84,7 @@ static void function(struct session *s, const struct event *e, struct buf *b)
 	begin(s, e, f->returns ? "E" : "B", b);
 	if (!f->returns) {
 		buf_str(b, ",\"name\":");
-		buf_json(b, f->func->name, strlen(f->func->name));
+		buf_json_escaped(b, f->func->name, strlen(f->func->name));
 	}
 	buf_char(b, '}');
 }
@@ -93,7 +93,7 @@ int timeline_record(struct session *s, const struct event *e)
 {
 	const struct ctl_rec_signal *g = (const void *)e->rec;
 	const struct ctl_rec_exec *x = (const void *)e->rec;
-	struct buf *b = &s->line, path = { 0 };
+	struct buf *b = &s->line;
 
 	switch (e->rec->type) {
 	case CTL_REC_SYSCALL:
@@ -112,9 +112,7 @@ int timeline_record(struct session *s, const struct event *e)
 			break;
 		begin(s, e, "M", b);
 		buf_str(b, ",\"name\":\"process_name\",\"args\":{\"name\":");
-		buf_escaped(&path, (const char *)(x + 1), x->pathlen - 1, true);
-		buf_json(b, path.p, path.n);
-		buf_free(&path);
+		buf_json_escaped(b, (const char *)(x + 1), x->pathlen - 1);
 		buf_str(b, "}}");
 		break;
 	}
