@@ -593,6 +593,46 @@ testHistogram()
 		[.from, .count]' "$tmp/stdout" | tr '\n' ' ' | sed 's/ $//')"
 }
 
+# values_through ARG...: what pusdt prints of odd:value
+values_through()
+{
+	target values
+	pusdt "$@" "$pid" odd:value >"$tmp/stdout" 2>"$tmp/stderr" &
+	reader=$!
+	wait_until reports "$pid" value
+	kill -USR1 "$pid"
+	wait $reader
+	assertEquals "$*: $(stderr)" 0 $?
+}
+
+testValuesThatJsonHasNot()
+{
+	values_through trace -j
+	assertEquals '[1.5,1.5,"café"] [-1.5,-0.25,"café"] ["nan","nan",""] ["inf","inf","a\"b\\c"] ["-inf","-inf","cut"]' \
+		"$(jq -c '.args[2] |= if length > 200 then "cut" else . end |
+		.args' "$tmp/stdout" | tr '\n' ' ' | sed 's/ $//')"
+	values_through trace
+	grep -q '"a\\"b\\\\c")$' "$tmp/stdout" || fail "$(stdout)"
+	grep -q -e '-inf, .*-inf, .*"x\{200,\}"\.\.\.)$' "$tmp/stdout" ||
+		fail "$(stdout)"
+}
+
+testCountOfFloats()
+{
+	values_through count -j --by arg1
+	assertEquals 1 "$(counts 'odd:value  -0.25')"
+	assertEquals 1 "$(counts 'odd:value  inf')"
+	values_through count -j --hist arg0
+	assertEquals '[-9223372036854775808,1] [-1,1] [1,1] [9223372036854775808,1]' \
+		"$(grep '"type":"hist"' "$tmp/stdout" | grep -o '"from":[-0-9]*,"count":[0-9]*' |
+		sed 's/"from":/[/; s/"count"://; s/$/]/' | tr '\n' ' ' | sed 's/ $//')"
+	# Of the two keys that JSON cannot tell apart, the sum.
+	values_through count -j --by arg2
+	assertEquals 2 "$(counts 'odd:value  café')"
+	assertFalse "UTF-8" \
+		"LC_ALL=C grep -q '$(printf '\351')' '$tmp/stdout'"
+}
+
 testCountBy()
 {
 	PROBED_WAIT=1 target probed 1 8 0

@@ -119,8 +119,9 @@ static const struct argp argp = {
 /* Rows are in order of their keys. */
 static struct row *find_row(struct options *opt, const char *key)
 {
-	size_t lo = 0, hi = opt->nrows, mid;
+	size_t lo = 0, hi = opt->nrows, mid, room;
 	struct row *v;
+	char *own;
 	int c;
 
 	while (lo < hi) {
@@ -134,17 +135,21 @@ static struct row *find_row(struct options *opt, const char *key)
 			lo = mid + 1;
 	}
 	if (opt->nrows == opt->room) {
-		opt->room = opt->room ? 2 * opt->room : 64;
-		v = reallocarray(opt->rows, opt->room, sizeof(*v));
+		room = opt->room ? 2 * opt->room : 64;
+		v = reallocarray(opt->rows, room, sizeof(*v));
 		if (!v)
 			return NULL;
 		opt->rows = v;
+		opt->room = room;
 	}
+	own = strdup(key);
+	if (!own)
+		return NULL;
 	memmove(&opt->rows[lo + 1], &opt->rows[lo],
 		(opt->nrows - lo) * sizeof(*v));
-	opt->rows[lo] = (struct row){ .key = strdup(key) };
+	opt->rows[lo] = (struct row){ .key = own };
 	opt->nrows++;
-	return opt->rows[lo].key ? &opt->rows[lo] : NULL;
+	return &opt->rows[lo];
 }
 
 /* A value as text, as trace prints it. */
@@ -167,27 +172,44 @@ static void value_key(char *buf, size_t size, const struct ctl_rec_probe *r,
 	s = pusdt_hit_string(r, a, i, &len, &cut);
 	if (s)
 		snprintf(buf, size, "%.*s", (int)len, s);
-	else if (a && a->is_signed)
-		snprintf(buf, size, "%" PRId64, (int64_t)v);
 	else
-		snprintf(buf, size, v > 0xffffffffU ? "%#" PRIx64 : "%" PRIu64,
-			 v);
+		pusdt_value_text(buf, size, v, a);
+}
+
+/* What a float has before the point, as far as that is a number. */
+static bool whole_part(double d, uint64_t *magnitude)
+{
+	if (d != d)
+		return false;
+	if (d < 0)
+		d = -d;
+	*magnitude = d < 0x1p64 ? (uint64_t)d : UINT64_MAX;
+	return true;
 }
 
 static void spread_value(struct options *opt, const struct ctl_rec_probe *r,
 			 const struct ctl_usdt_site *site)
 {
+	const struct ctl_usdt_arg *a;
 	unsigned i = opt->hist;
 	bool negative;
 	uint64_t v;
+	double d;
 
 	if (i >= r->nargs || !(r->valid >> i & 1))
 		return;
+	a = site && i < site->nargs ? &site->args[i] : NULL;
 	v = ctl_probe_args(r)[i];
-	negative = site && i < site->nargs && site->args[i].is_signed &&
-		   (int64_t)v < 0;
-	if (negative)
-		v = -v;
+	if (a && a->is_float) {
+		d = pusdt_float_value(v, a->size);
+		if (!whole_part(d, &v))
+			return;
+		negative = d <= -1;
+	} else {
+		negative = a && a->is_signed && (int64_t)v < 0;
+		if (negative)
+			v = -v;
+	}
 	cmd_histogram_add(&opt->spread, v, negative);
 }
 
@@ -379,13 +401,23 @@ static void print_key(const char *key, bool lines)
 
 static struct json_object *json_rows(struct row *const *v, size_t n)
 {
-	struct json_object *rows = json_object_new_object();
+	struct json_object *rows = json_object_new_object(), *key, *same;
+	const char *text;
 
-	for (size_t i = 0; i < n; i++)
-		if (v[i]->count)
+	for (size_t i = 0; i < n; i++) {
+		if (!v[i]->count)
+			continue;
+		/* Two may be the same when one of them is no UTF-8. */
+		key = cmd_json_text(v[i]->key, strlen(v[i]->key));
+		text = json_object_get_string(key);
+		if (json_object_object_get_ex(rows, text, &same))
+			json_object_int_inc(same, v[i]->count);
+		else
 			json_object_object_add(
-				rows, v[i]->key,
+				rows, text,
 				json_object_new_int64(v[i]->count));
+		json_object_put(key);
+	}
 	return rows;
 }
 

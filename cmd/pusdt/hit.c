@@ -7,6 +7,7 @@
  * that; anything else is a number.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -54,7 +55,7 @@ const char *pusdt_hit_string(const struct ctl_rec_probe *r,
 	return is_text(s, *len) ? s : NULL;
 }
 
-static double float_value(uint64_t v, unsigned size)
+double pusdt_float_value(uint64_t v, unsigned size)
 {
 	uint32_t narrow = v;
 	double d;
@@ -73,25 +74,34 @@ static bool is_pointer(const struct ctl_usdt_arg *a)
 	return a && a->type && strchr(a->type, '*');
 }
 
-static void print_value(FILE *out, uint64_t v, const struct ctl_usdt_arg *a)
+void pusdt_value_text(char *buf, size_t size, uint64_t v,
+		      const struct ctl_usdt_arg *a)
 {
 	if (a && a->is_float)
-		fprintf(out, "%g", float_value(v, a->size));
+		snprintf(buf, size, "%g", pusdt_float_value(v, a->size));
 	else if (a && a->is_signed)
-		fprintf(out, "%" PRId64, (int64_t)v);
+		snprintf(buf, size, "%" PRId64, (int64_t)v);
 	else if (is_pointer(a) || v > 0xffffffffU)
-		fprintf(out, "%#" PRIx64, v);
+		snprintf(buf, size, "%#" PRIx64, v);
 	else
-		fprintf(out, "%" PRIu64, v);
+		snprintf(buf, size, "%" PRIu64, v);
+}
+
+static void print_value(FILE *out, uint64_t v, const struct ctl_usdt_arg *a)
+{
+	char text[32];
+
+	pusdt_value_text(text, sizeof(text), v, a);
+	fputs(text, out);
 }
 
 static void print_string(FILE *out, const char *s, size_t len, bool cut)
 {
 	putc('"', out);
 	for (size_t n; len; s += n, len -= n) {
-		n = strcspn(s, "\"\\\n\t");
-		if (n > len)
-			n = len;
+		/* One that was cut has no NUL. */
+		for (n = 0; n < len && !memchr("\"\\\n\t", s[n], 4);)
+			n++;
 		cmd_text_print(out, s, n);
 		if (n == len)
 			break;
@@ -159,6 +169,16 @@ void pusdt_print_hit(FILE *out, const struct pusdt_session *s,
 		cmd_stack_print(out, s->stack, "        ");
 }
 
+/* JSON has no number for these. */
+static struct json_object *json_float(double d)
+{
+	if (isnan(d))
+		return json_object_new_string("nan");
+	if (isinf(d))
+		return json_object_new_string(d < 0 ? "-inf" : "inf");
+	return json_object_new_double(d);
+}
+
 static struct json_object *json_value(const struct ctl_rec_probe *r,
 				      const struct ctl_usdt_arg *a, unsigned i)
 {
@@ -173,7 +193,7 @@ static struct json_object *json_value(const struct ctl_rec_probe *r,
 	if (s)
 		return cmd_json_text(s, len);
 	if (a && a->is_float)
-		return json_object_new_double(float_value(v, a->size));
+		return json_float(pusdt_float_value(v, a->size));
 	if ((a && a->is_signed) || v <= INT64_MAX)
 		return json_object_new_int64((int64_t)v);
 	return json_object_new_uint64(v);

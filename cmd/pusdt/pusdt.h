@@ -134,6 +134,10 @@ bool pusdt_caught(void);
 const char *pusdt_hit_string(const struct ctl_rec_probe *r,
 			     const struct ctl_usdt_arg *a, unsigned i,
 			     size_t *len, bool *cut);
+/* Any other value; what it is when it is a float. */
+void pusdt_value_text(char *buf, size_t size, uint64_t v,
+		      const struct ctl_usdt_arg *a);
+double pusdt_float_value(uint64_t v, unsigned size);
 const struct ctl_usdt_site *pusdt_hit_site(const struct pusdt_watched *w,
 					   const struct ctl_rec_probe *r);
 void pusdt_print_hit(FILE *out, const struct pusdt_session *s,
