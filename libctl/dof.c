@@ -20,13 +20,19 @@
  * calls too; what is left of them clears eax.
  *
  * Offsets and numbers are the file's word and each is checked before its use.
+ * Nothing keeps probes from naming the same offsets and texts again and again:
+ * there are no more sites than offsets fit into the file, and what is long is
+ * copied once a probe.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "probe.h"
+
+#define NAME_MAX_LEN 255U /* DTrace itself takes less */
 
 enum { STRTAB = 8, PROVIDER = 15, PROBES = 16, PRARGS = 17, PROFFS = 18,
        PRENOFFS = 26 };
@@ -125,7 +131,8 @@ int dof_provider_next(struct dof *d, struct dof_provider *p)
 		if (!section(d, v.strtab, STRTAB, &p->strings) ||
 		    !section(d, v.probes, PROBES, &p->probes) ||
 		    !section(d, v.proffs, PROFFS, &p->offsets) ||
-		    !string_at(&p->strings, v.name, &p->name))
+		    !string_at(&p->strings, v.name, &p->name) ||
+		    p->name.len > NAME_MAX_LEN)
 			return -EBADMSG;
 		/* A provider may have neither of these. */
 		section(d, v.prargs, PRARGS, &p->mapping);
@@ -146,12 +153,18 @@ int dof_probe_next(struct dof_provider *p, struct dof_probe *pr)
 	p->next += sizeof(*e);
 	if (!string_at(&p->strings, e->name, &pr->name) ||
 	    !string_at(&p->strings, e->func, &pr->function) ||
+	    pr->name.len > NAME_MAX_LEN ||
 	    e->offidx > p->offsets.len / 4 ||
 	    e->noffs > p->offsets.len / 4 - e->offidx)
 		return -EBADMSG;
 	if (e->nenoffs && (e->enoffidx > p->enabled.len / 4 ||
 			   e->nenoffs > p->enabled.len / 4 - e->enoffidx))
 		return -EBADMSG;
+	/* More of them cannot be had from a hit. */
+	if (e->nargc > CTL_PROBE_ARGS)
+		e->nargc = CTL_PROBE_ARGS;
+	if (e->xargc > CTL_PROBE_ARGS)
+		e->xargc = CTL_PROBE_ARGS;
 	return 1;
 }
 
@@ -246,6 +259,12 @@ static bool is_signed_type(const char *type)
 	return false;
 }
 
+static const char *copy_text(struct ctl_usdt *u, const struct text *t)
+{
+	return arena_strndup(&u->arena, t->s,
+			     t->len > NAME_MAX_LEN ? NAME_MAX_LEN : t->len);
+}
+
 static int set_types(struct ctl_usdt *u, const struct dof_provider *p,
 		     const struct dof_probe *pr, struct raw_site *raw)
 {
@@ -257,7 +276,7 @@ static int set_types(struct ctl_usdt *u, const struct dof_provider *p,
 
 		if (dof_native(p, pr, i, &type) < 0)
 			return 0;
-		a->type = arena_strndup(&u->arena, type.s, type.len);
+		a->type = copy_text(u, &type);
 		if (!a->type)
 			return -ENOMEM;
 		a->is_signed = is_signed_type(a->type);
@@ -267,65 +286,102 @@ static int set_types(struct ctl_usdt *u, const struct dof_provider *p,
 		    (strlen(raw->args[from].type) == type.len &&
 		     !memcmp(raw->args[from].type, type.s, type.len)))
 			continue;
-		raw->args[from].xtype =
-			arena_strndup(&u->arena, type.s, type.len);
+		raw->args[from].xtype = copy_text(u, &type);
 		if (!raw->args[from].xtype)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-static int set_function(struct ctl_usdt *u, const struct dof_probe *pr,
-			struct raw_site *raw)
+/* The types of another site of the probe. */
+static void share_types(const struct raw_site *from, struct raw_site *to)
 {
-	struct ctl_usdt_frame *f;
+	for (unsigned i = 0; i < to->site.nargs; i++) {
+		to->args[i].type = from->args[i].type;
+		to->args[i].xtype = from->args[i].xtype;
+		to->args[i].is_signed = from->args[i].is_signed;
+	}
+}
+
+static int set_function(struct ctl_usdt *u, const struct dof_probe *pr,
+			const struct ctl_usdt_frame **f, struct raw_site *raw)
+{
+	struct ctl_usdt_frame *own;
 
 	if (!pr->function.len)
 		return 0;
-	f = arena_alloc(&u->arena, sizeof(*f));
-	if (!f)
-		return -ENOMEM;
-	f->function = arena_strndup(&u->arena, pr->function.s,
-				    pr->function.len);
-	raw->site.frames = f;
+	if (!*f) {
+		own = arena_alloc(&u->arena, sizeof(*own));
+		if (!own)
+			return -ENOMEM;
+		own->function = copy_text(u, &pr->function);
+		if (!own->function)
+			return -ENOMEM;
+		*f = own;
+	}
+	raw->site.frames = *f;
 	raw->site.nframes = 1;
-	return f->function ? 0 : -ENOMEM;
+	return 0;
 }
 
 static int add_probe(struct ctl_usdt *u, struct usdt_object *o,
 		     const struct dof_provider *p, const struct dof_probe *pr)
 {
+	struct text none = { "", 0 }, text = { NULL, 0 };
+	const struct ctl_usdt_frame *frame = NULL;
+	struct raw_site *raw, *first = NULL;
 	char args[1024];
-	struct text none = { "", 0 }, text = { args, 0 };
-	struct raw_site *raw;
 	int r = 0;
 
+	text.s = args;
 	text.len = arg_text(args, sizeof(args), pr->e.nargc, o->is_32bit);
 	for (unsigned i = 0; i < pr->e.noffs && r == 0; i++) {
 		raw = usdt_add_site(u, o, CTL_USDT_DOF, p->name, pr->name,
 				    dof_site(p, pr, i), text);
-		r = raw ? set_function(u, pr, raw) : -ENOMEM;
-		if (r == 0)
+		r = raw ? set_function(u, pr, &frame, raw) : -ENOMEM;
+		if (r < 0)
+			break;
+		if (first) {
+			share_types(first, raw);
+		} else {
 			r = set_types(u, p, pr, raw);
+			first = raw;
+		}
 	}
 	for (unsigned i = 0; i < pr->e.nenoffs && r == 0; i++) {
 		raw = usdt_add_site(u, o, CTL_USDT_DOF, p->name, pr->name,
 				    dof_enabled_site(p, pr, i), none);
 		if (raw)
 			raw->site.is_enabled = true;
-		r = raw ? set_function(u, pr, raw) : -ENOMEM;
+		r = raw ? set_function(u, pr, &frame, raw) : -ENOMEM;
 	}
 	return r;
 }
 
+/* Each site has an offset of its own, of four bytes. */
+static size_t most_sites(const struct usdt_object *o, const struct dof *d)
+{
+	struct stat st;
+
+	if (o->file->fd >= 0 && fstat(o->file->fd, &st) == 0)
+		return st.st_size / 4;
+	return d->len / 4;
+}
+
 static int read_one(struct ctl_usdt *u, struct usdt_object *o, struct dof *d)
 {
+	size_t most = most_sites(o, d);
 	struct dof_provider p;
 	struct dof_probe pr;
 	int r;
 
 	while ((r = dof_provider_next(d, &p)) == 1) {
 		while ((r = dof_probe_next(&p, &pr)) == 1) {
+			o->dof_sites += (size_t)pr.e.noffs + pr.e.nenoffs;
+			if (o->dof_sites > most) {
+				r = -EBADMSG;
+				break;
+			}
 			r = add_probe(u, o, &p, &pr);
 			if (r < 0)
 				return r;

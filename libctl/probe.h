@@ -221,6 +221,7 @@ struct usdt_object {
 	struct elf_file *file;
 	struct elf_file debug; /* for symbols; elf NULL: not open */
 	bool debug_tried;
+	size_t dof_sites; /* that its DOF has had so far */
 };
 
 /* A site as a reader found it; usdt_group() makes probes of these. */
@@ -228,6 +229,7 @@ struct raw_site {
 	struct raw_site *next;
 	struct usdt_object *object;
 	int kind;
+	bool is_declared; /* what .note.usdt says of its arguments is set */
 	const char *provider, *name;
 	uint64_t semaphore; /* linked address; 0: none */
 	bool has_semaphore_offset;

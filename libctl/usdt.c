@@ -128,6 +128,19 @@ static int read_args(struct ctl_usdt *u, struct usdt_object *o,
 	return 0;
 }
 
+static bool text_is(struct text t, const char *s)
+{
+	return strlen(s) == t.len && !memcmp(t.s, s, t.len);
+}
+
+/* What the site before it had, or a copy. */
+static const char *same_or_copy(struct ctl_usdt *u, const char *last,
+				struct text t)
+{
+	return last && text_is(t, last) ? last :
+					  arena_strndup(&u->arena, t.s, t.len);
+}
+
 struct raw_site *usdt_add_site(struct ctl_usdt *u, struct usdt_object *o,
 			       int kind, struct text provider, struct text name,
 			       uint64_t pc, struct text args)
@@ -138,8 +151,9 @@ struct raw_site *usdt_add_site(struct ctl_usdt *u, struct usdt_object *o,
 		return NULL;
 	raw->object = o;
 	raw->kind = kind;
-	raw->provider = arena_strndup(&u->arena, provider.s, provider.len);
-	raw->name = arena_strndup(&u->arena, name.s, name.len);
+	raw->provider = same_or_copy(u, u->raw ? u->raw->provider : NULL,
+				     provider);
+	raw->name = same_or_copy(u, u->raw ? u->raw->name : NULL, name);
 	if (!raw->provider || !raw->name || read_args(u, o, raw, args) < 0)
 		return NULL;
 	raw->pc = pc;
@@ -220,11 +234,6 @@ static int add_usdt(struct ctl_usdt *u, struct usdt_object *o,
 	return set_function(u, o, raw, s.function);
 }
 
-static bool text_is(struct text t, const char *s)
-{
-	return strlen(s) == t.len && !memcmp(t.s, s, t.len);
-}
-
 static int declare_arg(struct ctl_usdt *u, const struct usdt_decl_probe *p,
 		       unsigned i, struct ctl_usdt_arg *a)
 {
@@ -246,26 +255,100 @@ static int declare_arg(struct ctl_usdt *u, const struct usdt_decl_probe *p,
 	return 0;
 }
 
+/* The sites that a declaration may be of, by provider and name. */
+struct note_sites {
+	struct raw_site **v;
+	size_t n;
+};
+
+static int compare_names(const struct raw_site *s, const char *provider,
+			 const char *name)
+{
+	int c = strcmp(s->provider, provider);
+
+	return c ? c : strcmp(s->name, name);
+}
+
+static int by_names(const void *va, const void *vb)
+{
+	const struct raw_site *a = *(struct raw_site *const *)va;
+	const struct raw_site *b = *(struct raw_site *const *)vb;
+
+	return compare_names(a, b->provider, b->name);
+}
+
+static int note_sites_get(const struct ctl_usdt *u,
+			  const struct usdt_object *o, struct note_sites *l)
+{
+	struct raw_site *s;
+
+	l->v = calloc(u->nraw + 1, sizeof(struct raw_site *));
+	if (!l->v)
+		return -ENOMEM;
+	for (s = u->raw; s && s->object == o; s = s->next)
+		if (s->kind == CTL_USDT_NOTE && !s->site.is_enabled)
+			l->v[l->n++] = s;
+	qsort(l->v, l->n, sizeof(struct raw_site *), by_names);
+	return 0;
+}
+
+/* The first of that name, or where it would be. */
+static size_t first_of(const struct note_sites *l, const char *provider,
+		       const char *name)
+{
+	size_t lo = 0, hi = l->n, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (compare_names(l->v[mid], provider, name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* All sites of one probe: each type is looked up once. */
+static int declare_probe(struct ctl_usdt *u, const struct note_sites *l,
+			 const char *provider, const struct usdt_decl_probe *p)
+{
+	size_t first = first_of(l, provider, p->name.s), i;
+	struct ctl_usdt_arg types[CTL_PROBE_ARGS] = { 0 };
+	bool known[CTL_PROBE_ARGS] = { false };
+	int r;
+
+	/* The text ends with a NUL: the parser has seen it. */
+	for (i = first; i < l->n && !l->v[i]->is_declared &&
+			!compare_names(l->v[i], provider, p->name.s);
+	     i++) {
+		struct raw_site *s = l->v[i];
+
+		s->is_declared = true;
+		for (unsigned k = 0; k < s->site.nargs && k < CTL_PROBE_ARGS;
+		     k++) {
+			r = known[k] ? 0 : declare_arg(u, p, k, &types[k]);
+			if (r < 0)
+				return r;
+			known[k] = true;
+			if (!types[k].type)
+				break;
+			s->args[k].type = types[k].type;
+			s->args[k].xtype = types[k].xtype;
+		}
+	}
+	return 0;
+}
+
 static int declare(struct ctl_usdt *u, struct usdt_object *o,
-		   const struct note *n)
+		   const struct note *n, const struct note_sites *l)
 {
 	struct usdt_decl_probe p;
 	struct usdt_decl d;
 	int r;
 
 	r = usdt_decl_parse(n->desc, n->descsz, &d);
-	while (r == 0 && (r = usdt_decl_next(&d, &p)) == 1) {
-		r = 0;
-		for (struct raw_site *s = u->raw; s && r == 0; s = s->next) {
-			if (s->object != o || s->kind != CTL_USDT_NOTE ||
-			    s->site.is_enabled ||
-			    !text_is(d.provider, s->provider) ||
-			    !text_is(p.name, s->name))
-				continue;
-			for (unsigned i = 0; i < s->site.nargs && r == 0; i++)
-				r = declare_arg(u, &p, i, &s->args[i]);
-		}
-	}
+	while (r == 0 && (r = usdt_decl_next(&d, &p)) == 1)
+		r = declare_probe(u, l, d.provider.s, &p);
 	if (r == -EBADMSG) {
 		usdt_problem(u, o->path, "a provider's declaration is damaged");
 		r = 0;
@@ -273,12 +356,9 @@ static int declare(struct ctl_usdt *u, struct usdt_object *o,
 	return r;
 }
 
-/* One note; pass 1 has the declarations, of what pass 0 has found. */
 static int read_note(struct ctl_usdt *u, struct usdt_object *o,
-		     const struct note *n, const GElf_Shdr *base, int pass)
+		     const struct note *n, const GElf_Shdr *base)
 {
-	if (pass == 1)
-		return note_is(n, "prov", 1) ? declare(u, o, n) : 0;
 	if (note_is(n, "stapsdt", 3))
 		return add_stapsdt(u, o, n, base);
 	if (note_is(n, "usdt", USDT_NOTE_PROBE) ||
@@ -287,31 +367,48 @@ static int read_note(struct ctl_usdt *u, struct usdt_object *o,
 	return 0;
 }
 
+/* What the notes of a section declare of sites that have been found. */
+static int read_declarations(struct ctl_usdt *u, struct usdt_object *o,
+			     const void *bytes, size_t len, size_t align)
+{
+	struct note_sites l = { NULL, 0 };
+	size_t pos = 0;
+	struct note n;
+	int r = 0;
+
+	while (r == 0 && note_next(bytes, len, align, &pos, &n) == 1) {
+		if (!note_is(&n, "prov", 1))
+			continue;
+		if (!l.v)
+			r = note_sites_get(u, o, &l);
+		if (r == 0)
+			r = declare(u, o, &n, &l);
+	}
+	free(l.v);
+	return r;
+}
+
 static int read_notes(struct ctl_usdt *u, struct usdt_object *o, Elf_Scn *scn,
 		      const GElf_Shdr *sh, const GElf_Shdr *base)
 {
-	size_t len, pos;
+	size_t len, pos = 0;
 	const void *bytes = elf_section_bytes(scn, sh, &len);
 	struct note n;
-	int r = 1;
+	int r;
 
 	if (!bytes) {
 		if (sh->sh_type != SHT_NOBITS && sh->sh_size)
 			usdt_problem(u, o->path, "a note section is damaged");
 		return 0;
 	}
-	for (int pass = 0; pass < 2; pass++) {
-		pos = 0;
-		while ((r = note_next(bytes, len, sh->sh_addralign, &pos,
-				      &n)) == 1) {
-			r = read_note(u, o, &n, base, pass);
-			if (r < 0)
-				return r;
-		}
+	while ((r = note_next(bytes, len, sh->sh_addralign, &pos, &n)) == 1) {
+		r = read_note(u, o, &n, base);
+		if (r < 0)
+			return r;
 	}
 	if (r < 0)
 		usdt_problem(u, o->path, "a note section is damaged");
-	return 0;
+	return read_declarations(u, o, bytes, len, sh->sh_addralign);
 }
 
 /* ------------------------------------------------------------ one object -- */

@@ -100,6 +100,77 @@ tock $((0x$work + 26)) false " "$(jq -r '.name as $n | .sites[] |
 	done | sed 's/true$/true /; s/^tock.*false$/& /')"
 }
 
+# elf_with SECTION TYPE FILE: a file that has nothing but what FILE has
+elf_with()
+{
+	python3 - "$@" <<'END' >"$tmp/elf"
+import struct, sys
+body = open(sys.argv[3], "rb").read()
+names = b"\0" + sys.argv[1].encode() + b"\0.shstrtab\0"
+def section(name, kind, at, size):
+    return struct.pack("<IIQQQQIIQQ", name, kind, 0, 0, at, size, 0, 0, 4, 0)
+at = 64 + len(body)
+sys.stdout.buffer.write(struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1",
+    2, 62, 1, 0, 0, at + len(names), 0, 64, 56, 0, 64, 3, 2) + body + names +
+    section(0, 0, 0, 0) + section(1, int(sys.argv[2]), 64, len(body)) +
+    section(len(sys.argv[1]) + 2, 3, at, len(names)))
+END
+}
+
+# 1000 probes that have all 4500 offsets each, and 255 arguments.
+testDofWithOverlappingProbes()
+{
+	needs_command python3 || return 0
+	python3 - <<'END' >"$tmp/dof"
+import struct, sys
+strings = b"\0p\0n\0" + b"int\0" * 255
+probe = struct.pack("<Q6IBBHIHHI", 0x1000, 0, 3, 5, 5, 0, 0, 255, 255, 4500, 0,
+                    0, 0, 0)
+parts = [(8, strings), (16, probe * 1000), (17, bytes(range(255))),
+         (18, bytes(4 * 4500)), (15, struct.pack("<11I", 0, 1, 2, 3, 1, *[0] * 6))]
+at = 64 + 32 * len(parts)
+table = body = b""
+for kind, b in parts:
+    b += bytes(-len(b) % 8)
+    size = len(probe) * 1000 if kind == 16 else len(b)
+    table += struct.pack("<4I2Q", kind, 8, 1, 0, at + len(body), size)
+    body += b
+size = at + len(body)
+sys.stdout.buffer.write(struct.pack("<16s4I4Q", b"\x7fDOF\2\1\2\2\x08\x08", 0,
+    64, 32, len(parts), 64, size, size, 0) + table + body)
+END
+	elf_with .SUNW_dof 1 "$tmp/dof"
+	fails 2 'DOF is damaged' timeout 60 pusdt list "$tmp/elf"
+	# Of those before that, no more than there is room for in the file.
+	sites=$(awk '{ n += $2 } END { print n }' "$tmp/stdout")
+	assertTrue "sites: $sites" \
+		"[ '$sites' -ge 4500 ] && [ $sites -le $(($(wc -c <"$tmp/elf") / 4)) ]"
+}
+
+# As many declarations of one probe as it has sites.
+testManyDeclarationsOfOneProbe()
+{
+	needs_command python3 || return 0
+	needs_command jq || return 0
+	python3 - <<'END' >"$tmp/notes"
+import struct, sys
+def note(owner, kind, b):
+    return (struct.pack("<3I", len(owner), len(b), kind) + owner +
+            bytes(-len(owner) % 4) + b + bytes(-len(b) % 4))
+site = note(b"usdt\0", 1, struct.pack("<QQ", 0x1000, 0) + b"p\0n\0\x02" +
+            b"8@%rdi 8@%rsi\0")
+says = note(b"prov\0", 1, b"p\0\0\0" + bytes(20) + struct.pack("<I", 1) +
+            b"n\0\2int\0char *\0\2string\0\1long\0\0")
+sys.stdout.buffer.write(site * 16000 + says * 16000)
+END
+	elf_with .note.usdt 7 "$tmp/notes"
+	run timeout 60 pusdt list -j "$tmp/elf"
+	assertEquals "$(stderr)" 0 "$status"
+	assertEquals 'int>long char *>string 16000' "$(jq -r '.sites |
+		"\(.[0].args | map(.type + ">" + .translated) | join(" ")) " +
+		"\(map(select(.args[1].type == "char *")) | length)"' "$tmp/stdout")"
+}
+
 testTextHasOneLineAProbe()
 {
 	ok pusdt list "$fixture"
