@@ -272,8 +272,10 @@ int ctl_proc_syscall(pid_t pid, pid_t tid, struct ctl_lwpstatus *s)
 	if (v[7] == 0 && v[8] == 0)
 		return -EBUSY;
 	s->syscall = v[0];
-	/* The file does not tell the ABI; 32-bit code lies below 4 GiB. */
-	s->sysabi = v[8] <= UINT32_MAX ? CTL_ABI_COMPAT : CTL_ABI_NATIVE;
+	/* The file does not tell the ABI; of a 32-bit process both lie below
+	 * 4 GiB, of others code may. */
+	s->sysabi = v[7] <= UINT32_MAX && v[8] <= UINT32_MAX ?
+			    CTL_ABI_COMPAT : CTL_ABI_NATIVE;
 	for (i = 0; i < 6; i++)
 		s->sysarg[i] = v[i + 1];
 	return 0;
