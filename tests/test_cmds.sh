@@ -278,6 +278,19 @@ testHostileNames()
 		>/dev/null || fail "JSON: $(stdout)"
 }
 
+# 64-bit code may lie below 4 GiB; call 34 of 32-bit code is another.
+testCallFromLowCode()
+{
+	target low
+	in_pause() { pflags "$1" | grep -q '	in pause('; }
+	assert_soon in_pause "$pid"
+	ok pstop "$pid"
+	ok pflags "$pid"
+	printed '	in pause('
+	ok prun "$pid"
+	kill "$pid"
+}
+
 testPflagsOfSomeThreads()
 {
 	target threads 3
@@ -405,6 +418,30 @@ testCreateTellsWhomWhateverItsOutputIs()
 	started="$started $p"
 	assert_stopped "$p"
 	kill -9 "$p"
+}
+
+# What we open has to be nowhere where we print.
+testClosedStandardDescriptors()
+{
+	[ -w /dev/full ] || { skip "no /dev/full"; return 0; }
+	fails 1 'sleep is left stopped, as process' \
+		sh -c 'pstop -c sleep 100 >&-'
+	stderr | grep -q 'cannot write standard output: No space left' ||
+		fail "$(stderr)"
+	p=$(sed -n 's/^pstop: sleep is left stopped, as process //p' "$tmp/stderr")
+	assert_stopped "${p:-0}"
+	kill -9 "$p"
+	target spin
+	fails 1 'cannot write standard output' sh -c "exec pflags $pid >&-"
+	run sh -c "exec pstop $pid <&- >&- 2>&-"
+	assertEquals "status of pstop" 0 "$status"
+	assert_stopped "$pid"
+	ok prun "$pid"
+	run sh -c 'exec ptruss true 2>&-'
+	assertEquals "a trace that nobody can read" 2 "$status"
+	# What is started is without them as we were.
+	sh -c "exec ptruss -o '$tmp/o' ls -l /proc/self/fd <&-" >"$tmp/stdout"
+	assertFalse "$(stdout)" "grep -q ' 0 -> /dev/null' '$tmp/stdout'"
 }
 
 # Nothing of ours is in what we start.

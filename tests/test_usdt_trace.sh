@@ -322,6 +322,24 @@ testWatcherEndsWithWhatIsEnabled()
 	assert_soon gone "$watcher"
 }
 
+# Whoever waits for the end of the command's output does not wait for it.
+testWatcherHasNothingOfTheCommands()
+{
+	target probed 1 0
+	exec 9>"$tmp/held"
+	ok pusdt enable "$pid" test:hit
+	exec 9>&-
+	watcher=$(pusdt status "$pid" |
+		sed -n 's/.*pusdt:later  \([0-9]*\).*/\1/p')
+	[ "$watcher" ] || fail "$(pusdt status "$pid")"
+	held=$(for fd in "/proc/$watcher/fd"/*; do readlink "$fd"; done)
+	case $held in
+	*"$tmp"*) fail "held: $held" ;;
+	esac
+	assertEquals "sockets" 1 "$(echo "$held" | grep -c socket:)"
+	ok pusdt disable "$pid"
+}
+
 # A child that is followed maps something: nobody stops it for that.
 testFollowedChildMapsObjects()
 {

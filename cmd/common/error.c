@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* error.c - how a command says that something went wrong, and how it ends. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -102,6 +103,20 @@ static void print_version(FILE *out, struct argp_state *state)
 /* libc looks for it by name: -fvisibility=hidden must not hide it. */
 __attribute__((visibility("default"))) void (*argp_program_version_hook)(
 	FILE *, struct argp_state *) = print_version;
+
+/*
+ * Started without one of the standard descriptors, we would have something else
+ * there, and print into it.  What a command is started with is not ours.
+ */
+__attribute__((constructor)) static void open_standard_fds(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+		    open(fd ? "/dev/full" : "/dev/null",
+			 (fd ? O_WRONLY : O_RDONLY) | O_CLOEXEC) < 0 &&
+		    open("/dev/null", O_RDWR | O_CLOEXEC) < 0)
+			return;
+}
 
 /* Before main(), so that what the parser does is logged too. */
 __attribute__((constructor)) static void log_from_environment(void)

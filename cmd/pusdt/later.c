@@ -66,6 +66,18 @@ static void watch_over(struct pusdt_session *s)
 	}
 }
 
+/* The caller's, which may be locked or somebody's end of a pipe, and those of
+ * the command's handle.  Returns fd, as it is then. */
+static int close_others(int fd)
+{
+	if (fd != 3 && dup3(fd, 3, O_CLOEXEC) < 0)
+		return fd;
+	if (syscall(SYS_close_range, 4, ~0U, 0) < 0)
+		for (int i = 4; i < 65536; i++) /* before Linux 5.9 */
+			close(i);
+	return 3;
+}
+
 static void detach(void)
 {
 	int null = open("/dev/null", O_RDWR);
@@ -105,7 +117,7 @@ int pusdt_stay(pid_t pid, const struct pusdt_specs *specs,
 		close(ready[0]);
 		return 0;
 	}
-	close(ready[0]);
+	ready[1] = close_others(ready[1]);
 	if (pusdt_open(&s, pid) == 0) {
 		r = pusdt_take_enabled(&s);
 		if (r == 0) {
