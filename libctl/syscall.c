@@ -339,8 +339,14 @@ static int find(int abi, const char *s, size_t len)
 
 static int unknown(const char *s, size_t len)
 {
-	return ctl_fail(-EINVAL, "unknown system call '%.*s'",
-			len > 64 ? 64 : (int)len, s);
+	int n = len > 64 ? 64 : (int)len;
+
+	for (size_t i = 0; i < ARRAY_SIZE(class_names); i++)
+		if (is_word(class_names[i], s, len))
+			return ctl_fail(-EINVAL,
+					"unknown system call '%.*s' (say %%%.*s)",
+					n, s, n, s);
+	return ctl_fail(-EINVAL, "unknown system call '%.*s'", n, s);
 }
 
 CTL_EXPORT int ctl_syscall_parse(int abi, const char *s)

@@ -88,6 +88,31 @@ testNoCommand()
 	assertEquals 64 "$status"
 }
 
+# What is typed by those who know another tracer.
+testHabits()
+{
+	fails 64 "unknown system call 'file' (say %file)" ptruss -t file ls
+	fails 64 "; --string=N is the length" ptruss -s 200 ls
+	fails 64 "-e takes no argument; -t CALLS" ptruss -e trace=open ls
+	fails 64 "-v takes no argument" ptruss -v all ls
+	fails 64 "-x takes no argument" ptruss -x open,read ls
+	fails 64 "-c and --path: not both" ptruss -c --path=/ ls
+	ok ptruss -o "$tmp/o" -v -x -e -- env A=B true
+}
+
+testCountOfFailures()
+{
+	: >"$tmp/there"
+	for only in failed ok; do
+		ptruss -c -j --$only -t openat -o "$tmp/$only" \
+			cat "$tmp/there" "$tmp/none1" "$tmp/none2" 2>/dev/null
+	done
+	assertTrue "$(cat "$tmp/failed")" "jq -se 'length == 1 and
+		(.[0] | .calls >= 2 and .calls == .errors)' '$tmp/failed'"
+	assertTrue "$(cat "$tmp/ok")" "jq -se 'length == 1 and
+		(.[0] | .calls >= 1 and .errors == 0)' '$tmp/ok'"
+}
+
 testPipeline()
 {
 	ptruss -j ls / 2>/dev/null | jq -r .name | sort | uniq -c >"$tmp/names"

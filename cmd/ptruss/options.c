@@ -69,8 +69,8 @@ static const struct argp_option option_table[] = {
 	RARE("elapsed", 'E', NULL, "Print the time spent in each call"),
 	RARE("string", KEY_STRING, "N",
 	     "Print at most N bytes of strings and buffers (32)"),
-	{ "drop", KEY_DROP, NULL, 0,
-	  "Lose records rather than make the target wait", 0 },
+	RARE("drop", KEY_DROP, NULL,
+	     "Lose records rather than make the target wait"),
 	{ 0 },
 };
 
@@ -224,7 +224,26 @@ static void parse_set(int key, const char *arg, struct argp_state *state,
 		break;
 	}
 	if (r < 0)
-		argp_error(state, "%s", ctl_error());
+		argp_error(state, "%s%s", ctl_error(),
+			   key == 's' && strspn(arg, "0123456789") == strlen(arg) ?
+				   "; --string=N is the length of strings" : "");
+}
+
+/*
+ * What has an argument in other tracers and none here would be taken for the
+ * command: strace's -e trace=open, the -v all and -x open,read of Solaris.
+ */
+static void check_command(struct argp_state *state)
+{
+	const char *arg = state->argv[state->next - 1];
+	const char *last = state->argv[state->next - 2];
+
+	if (!strcmp(last, "-e") && strchr(arg, '='))
+		argp_error(state, "-e takes no argument; -t CALLS");
+	if ((!strcmp(last, "-v") || !strcmp(last, "-x")) &&
+	    (!strcmp(arg, "all") || *arg == '!' || strchr(arg, ',')))
+		argp_error(state, "%s takes no argument, it is of all calls",
+			   last);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -304,12 +323,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			add_pid(state, opt, arg);
 			return 0;
 		}
+		check_command(state);
 		opt->command = state->argv + state->next - 1;
 		state->next = state->argc;
 		return 0;
 	case ARGP_KEY_END:
 		if (!opt->command && !opt->pids.n)
 			argp_error(state, "no command and no -p given");
+		if (opt->count && opt->path)
+			argp_error(state, "-c and --path: not both");
 		if (opt->inject && opt->stops)
 			argp_error(state, "--inject and -T, -S, -M, -U: not both");
 		if (opt->inject && opt->nfuncs)

@@ -134,7 +134,9 @@ const struct ctl_decoded *values_of(struct values *v,
 				    const struct ctl_rec_syscall *r);
 /* Of a signal: valid until the next record. */
 const struct ctl_val *values_of_siginfo(struct values *v, const void *info);
-/* --path, --failed, --ok: is it to be shown? */
+/* --failed, --ok: is it to be counted? */
+bool result_wanted(const struct options *opt, const struct ctl_rec_syscall *r);
+/* And --path: is it to be shown? */
 bool values_wanted(const struct options *opt, const struct ctl_rec_syscall *r,
 		   const struct ctl_decoded *d);
 bool fdset_parse(struct fdset *f, const char *list);

@@ -399,7 +399,9 @@ static int drain(struct session *s, struct traced *t)
 		} else if (s->counts && rec->type == CTL_REC_PROBE) {
 			func_count(s, (const void *)rec);
 		} else if (s->counts) {
-			counts_add(s->counts, rec);
+			if (rec->type != CTL_REC_SYSCALL ||
+			    result_wanted(s->opt, (const void *)rec))
+				counts_add(s->counts, rec);
 		} else {
 			r = print_record(s, t, rec);
 			if (r < 0) {

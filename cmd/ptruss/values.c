@@ -108,15 +108,19 @@ static bool touches(const struct ctl_rec_syscall *r,
 	return found;
 }
 
-bool values_wanted(const struct options *opt, const struct ctl_rec_syscall *r,
-		   const struct ctl_decoded *d)
+bool result_wanted(const struct options *opt, const struct ctl_rec_syscall *r)
 {
 	if (opt->failed && !call_failed(r->ret))
 		return false;
-	if (opt->ok && (call_failed(r->ret) ||
-			r->h.flags & CTL_RECF_UNFINISHED))
-		return false;
-	return !opt->path || (d && touches(r, d, opt->path));
+	return !opt->ok || (!call_failed(r->ret) &&
+			    !(r->h.flags & CTL_RECF_UNFINISHED));
+}
+
+bool values_wanted(const struct options *opt, const struct ctl_rec_syscall *r,
+		   const struct ctl_decoded *d)
+{
+	return result_wanted(opt, r) &&
+	       (!opt->path || (d && touches(r, d, opt->path)));
 }
 
 bool fdset_parse(struct fdset *f, const char *list)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Made by scripts/completions.
 complete -c ptruss -s 'c' -l count -f -d 'Print counts and times at the end'
-complete -c ptruss -l drop -f -d 'Lose records rather than make the target wait'
 complete -c ptruss -s 'd' -l timestamp -f -d 'Print the time since the start'
 complete -c ptruss -s 'f' -l follow -f -d 'Follow children'
 complete -c ptruss -s 'j' -l json -f -d 'Print JSON, an object a line'
@@ -44,4 +43,5 @@ complete -c ptruss -l list -f -d 'Print system calls and their classes'
 complete -c ptruss -s 'D' -l delta -f -d 'Print the time since the line before'
 complete -c ptruss -s 'E' -l elapsed -f -d 'Print the time spent in each call'
 complete -c ptruss -l string -x -d 'Print at most N bytes of strings and buffers (32)'
+complete -c ptruss -l drop -f -d 'Lose records rather than make the target wait'
 complete -c ptruss -a '(__fish_complete_subcommand)'
