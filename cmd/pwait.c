@@ -316,6 +316,19 @@ static int wait_all(struct waitees *ws, const struct options *opt)
 	return r;
 }
 
+/* A process cannot be opened: it may be a thread.  The library knows. */
+static void say_why(const struct waitee *w, int err)
+{
+	struct ctl *h;
+
+	if (ctl_open(&h, w->pid, w->tid, CTL_OPEN_RDONLY) < 0) {
+		cmd_fail(err, "wait for", w->object);
+		return;
+	}
+	ctl_close(h);
+	cmd_complain("cannot wait for %s: %s", w->object, strerror(-err));
+}
+
 static int add_waitee(struct waitees *ws, const struct cmd_operand *op,
 		      pid_t tid, const struct options *opt)
 {
@@ -333,11 +346,11 @@ static int add_waitee(struct waitees *ws, const struct cmd_operand *op,
 				pidfd_open(w.pid, 0);
 		if (w.pidfd < 0) {
 			r = -errno;
-			cmd_complain("cannot wait for %s: %s", w.object,
-				     tid && r == -EINVAL ?
-					     "waiting for a thread needs Linux "
-					     "6.9" :
-					     strerror(errno));
+			if (tid && r == -EINVAL)
+				cmd_complain("cannot wait for %s: waiting for a thread needs Linux 6.9",
+					     w.object);
+			else
+				say_why(&w, r);
 			return r;
 		}
 	}

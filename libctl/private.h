@@ -131,6 +131,7 @@ struct ctl_procinfo {
 	uint64_t start; /* field 22 of stat */
 	unsigned nlwp;
 	int cpu; /* where it runs, or ran last */
+	bool is_kernel;
 	uint64_t sigpend, shdpend, sigblk, sigign, sigcgt;
 };
 int ctl_proc_info(pid_t pid, pid_t tid, struct ctl_procinfo *pi);

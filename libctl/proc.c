@@ -58,7 +58,7 @@ static int parse_stat(const char *s, struct ctl_procinfo *pi)
 {
 	const char *open = strchr(s, '('), *close = strrchr(s, ')');
 	unsigned long long start;
-	unsigned nlwp;
+	unsigned nlwp, flags;
 	size_t len;
 	int ppid;
 
@@ -70,14 +70,15 @@ static int parse_stat(const char *s, struct ctl_procinfo *pi)
 	memcpy(pi->comm, open + 1, len);
 	pi->comm[len] = '\0';
 	if (sscanf(close + 1,
-		   " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d"
+		   " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d"
 		   " %*d %*d %u %*d %llu %*s %*s %*s %*s %*s %*s %*s %*s %*s"
 		   " %*s %*s %*s %*s %*s %*s %*s %d",
-		   &pi->state, &ppid, &nlwp, &start, &pi->cpu) != 5)
+		   &pi->state, &ppid, &flags, &nlwp, &start, &pi->cpu) != 6)
 		return -EIO;
 	pi->ppid = ppid;
 	pi->nlwp = nlwp;
 	pi->start = start;
+	pi->is_kernel = flags & 0x200000; /* PF_KTHREAD */
 	return 0;
 }
 
@@ -157,6 +158,8 @@ int ctl_proc_denied(pid_t pid)
 
 	if (ctl_proc_info(pid, 0, &pi) < 0)
 		return ctl_failno(-EPERM);
+	if (pi.is_kernel)
+		return ctl_fail(-EPERM, "%s: it is a kernel thread", denied);
 	if (geteuid() == 0)
 		return ctl_fail(-EPERM,
 				"%s: CAP_SYS_PTRACE is missing here, or a security module says no",

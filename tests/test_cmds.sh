@@ -356,6 +356,7 @@ testPwaitForAThread()
 	for t in "/proc/$pid/task"/*; do
 		tid=${t##*/}
 	done
+	fails 2 "$tid is a thread of process $pid, say $pid/$tid" pwait "$tid"
 	run pwait -t 0.1 "$pid/$tid"
 	if stderr | grep -q 'needs Linux'; then
 		skip "$(stderr)"

@@ -203,6 +203,11 @@ testCondition()
 	run pusdt trace -j -n 3 "$pid" test:hit --if 'arg0 & 7 == 5 && tid == pid'
 	assertEquals "$(stderr)" 0 "$status"
 	assertEquals 3 "$(jq -r '.args[0] % 8' "$tmp/stdout" | grep -c '^5$')"
+	run pusdt trace -n 1 "$pid" test:imm --if \
+		'arg0 == 0xfffffffffffffffb && arg0 == -5 && arg1 != 0xffffffffffffffff'
+	assertEquals "$(stderr)" 0 "$status"
+	fails 64 'too large' pusdt trace "$pid" test:imm --if \
+		'arg0 == 0x10000000000000000'
 	for bad in 'arg0 >' 'arg99' 'x' '(arg0' 'arg0 1' '' '1 + 2' '12x'; do
 		fails 64 'if ' pusdt trace "$pid" test:hit --if "$bad"
 	done

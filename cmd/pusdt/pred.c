@@ -52,10 +52,14 @@ static bool read_or(struct reader *r);
 static bool read_number(struct reader *r)
 {
 	char *end;
-	long long v;
+	int64_t v;
 
+	while (isspace((unsigned char)*r->p))
+		r->p++;
 	errno = 0;
-	v = strtoll(r->p, &end, 0);
+	/* Addresses and masks have all their 64 bits. */
+	v = *r->p == '-' ? strtoll(r->p, &end, 0) :
+			   (int64_t)strtoull(r->p, &end, 0);
 	if (end == r->p)
 		return fail(r, "a number, argN, tid or pid was expected");
 	if (errno)
