@@ -203,7 +203,8 @@ testSpecs()
 	fails 1 'no such probe' pusdt list "$probed" other:test:hit
 	fails 64 'not \[OBJECT:\]PROVIDER:NAME' pusdt list "$probed" a:b:c:d:e
 	fails 64 'not selected by function' pusdt list "$probed" test::main:hit
-	ok pusdt list /usr/bin/python3 'python:function-entry' 'x:y'
+	fails 1 'no probe matches x:y' pusdt list /usr/bin/python3 \
+		'python:function-entry' 'x:y'
 	assertEquals 2 "$(wc -l <"$tmp/stdout")"
 }
 

@@ -287,7 +287,8 @@ for i in (1, 2):
 time.sleep(600)' "$tmp/later.so" "$tmp/later2.so"
 	wait_until grep -q ready "$out"
 	cp "$tmp/later.so" "$tmp/later2.so"
-	ok pusdt enable "$pid" python:line 'later:*'
+	fails 0 'no probe matches later:\*$' \
+		pusdt enable "$pid" python:line 'later:*'
 	kill -USR1 "$pid"
 	wait_until grep -q 'passed 1' "$out"
 	assertEquals 25 "$(hits_of later:pass)"
@@ -654,6 +655,22 @@ testCountOfFloats()
 	assertEquals 2 "$(counts 'odd:value  café')"
 	assertFalse "UTF-8" \
 		"LC_ALL=C grep -q '$(printf '\351')' '$tmp/stdout'"
+}
+
+testSpecThatMatchesNothing()
+{
+	target probed 1 0
+	fails 1 'no probe matches test:hti$' pusdt list "$pid" test:hit test:hti
+	grep -q '^test:hit' "$tmp/stdout" || fail "$(stdout)"
+	fails 1 'no probe matches test:hti$' \
+		pusdt trace -n 1 "$pid" test:hti test:hit
+	grep -q 'test:hit(' "$tmp/stdout" || fail "$(stdout)"
+	fails 1 'no probe matches test:hti$' \
+		pusdt count -t 0.1 "$pid" test:hti test:hit
+	# It may come later.
+	ok pusdt trace -w -n 1 "$pid" test:hti test:hit
+	fails 0 'no probe matches test:hti$' pusdt enable "$pid" test:hti test:hit
+	ok pusdt disable "$pid"
 }
 
 testCountBy()

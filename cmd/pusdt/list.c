@@ -381,6 +381,9 @@ int pusdt_list(int argc, char **argv)
 	if (code == CMD_OK && opt.specs.n && !opt.matched) {
 		cmd_complain("no such probe");
 		code = CMD_SOME;
+	} else if (opt.matched && pusdt_specs_unmatched(&opt.specs) &&
+		   code == CMD_OK) {
+		code = CMD_SOME;
 	}
 	pusdt_specs_free(&opt.specs);
 	free(opt.operands);

@@ -18,14 +18,18 @@ int pusdt_run(int argc, char **argv);
 
 struct pusdt_specs {
 	struct ctl_usdt_spec **v;
+	const char **text; /* of each, as it was given */
+	bool *matched;	   /* by something, of what was looked at */
 	size_t n;
 };
 /* Complains; 0 or -errno. */
 int pusdt_specs_add(struct pusdt_specs *s, const char *text);
 void pusdt_specs_free(struct pusdt_specs *s);
-/* None selects every probe. */
+/* None selects every probe.  Those that select it are marked. */
 bool pusdt_specs_match(const struct pusdt_specs *s,
 		       const struct ctl_usdt_probe *p);
+/* Complain of each that nothing matched; returns how many. */
+size_t pusdt_specs_unmatched(const struct pusdt_specs *s);
 /* The same of what a server has enabled. */
 bool pusdt_specs_match_info(const struct pusdt_specs *s,
 			    const struct ctl_probe_info *i);

@@ -171,6 +171,9 @@ int pusdt_enable_all(struct pusdt_session *s, const struct pusdt_specs *specs,
 		cmd_complain("process %d has no such probe", s->pid);
 		return -ENOENT;
 	}
+	if (r == 0 && !(s->patient && s->loader) &&
+	    pusdt_specs_unmatched(specs) && options->flags & CTL_PROBE_HANDLE)
+		s->failed++;
 	if (r == 0 && s->failed && !s->n)
 		return -EINVAL;
 	return r;

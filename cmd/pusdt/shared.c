@@ -10,6 +10,8 @@
 int pusdt_specs_add(struct pusdt_specs *s, const char *text)
 {
 	struct ctl_usdt_spec **v, *spec;
+	const char **texts;
+	bool *matched;
 	int r;
 
 	r = ctl_usdt_spec_parse(&spec, text);
@@ -18,12 +20,21 @@ int pusdt_specs_add(struct pusdt_specs *s, const char *text)
 		return r;
 	}
 	v = reallocarray(s->v, s->n + 1, sizeof(*v));
-	if (!v) {
+	if (v)
+		s->v = v;
+	texts = reallocarray(s->text, s->n + 1, sizeof(*texts));
+	if (texts)
+		s->text = texts;
+	matched = reallocarray(s->matched, s->n + 1, sizeof(*matched));
+	if (matched)
+		s->matched = matched;
+	if (!v || !texts || !matched) {
 		ctl_usdt_spec_free(spec);
 		return -ENOMEM;
 	}
-	s->v = v;
-	s->v[s->n++] = spec;
+	s->v[s->n] = spec;
+	s->text[s->n] = text;
+	s->matched[s->n++] = false;
 	return 0;
 }
 
@@ -32,15 +43,31 @@ void pusdt_specs_free(struct pusdt_specs *s)
 	for (size_t i = 0; i < s->n; i++)
 		ctl_usdt_spec_free(s->v[i]);
 	free(s->v);
+	free(s->text);
+	free(s->matched);
 }
 
 bool pusdt_specs_match(const struct pusdt_specs *s,
 		       const struct ctl_usdt_probe *p)
 {
+	bool any = s->n == 0;
+
 	for (size_t i = 0; i < s->n; i++)
 		if (ctl_usdt_match(s->v[i], p))
-			return true;
-	return s->n == 0;
+			any = s->matched[i] = true;
+	return any;
+}
+
+size_t pusdt_specs_unmatched(const struct pusdt_specs *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->matched[i]) {
+			cmd_complain("no probe matches %s", s->text[i]);
+			n++;
+		}
+	return n;
 }
 
 void pusdt_print(const char *text)
