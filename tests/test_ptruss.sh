@@ -483,7 +483,36 @@ testSleepIsReported()
 	kill -TERM "$tracer"
 	wait "$tracer"
 	assertFalse "-i" "grep -q sleeping '$tmp/o'"
+	ptruss -f -l -d -D -o "$tmp/o" -p "$pid" &
+	tracer=$!
+	assert_soon grep -q "^$pid/$pid:	 *[0-9.]*	 *[0-9.]*	clock_nanosleep(.*(sleeping...)\$" "$tmp/o"
+	kill -TERM "$tracer"
+	wait "$tracer"
 	kill "$pid"
+}
+
+# The line of a stop is as the others are.
+testStopInEachStyle()
+{
+	needs_command jq || return 0
+	stopped_at_exit() # OPTION...
+	{
+		ptruss "$@" -t exit_group -T exit_group -o "$tmp/o" true 2>"$tmp/e"
+		prun "$(sed -n 's/^ptruss: \([0-9]*\) stopped: .*/\1/p' "$tmp/e")"
+	}
+	stopped_at_exit -d
+	assertTrue "$(cat "$tmp/o")" \
+		"grep -q '^ *[0-9]*\.[0-9]*	exit_group(0) (stopped)$' '$tmp/o'"
+	stopped_at_exit -f
+	assertTrue "$(cat "$tmp/o")" \
+		"grep -q '^[0-9]*:	exit_group(0) (stopped)$' '$tmp/o'"
+	stopped_at_exit -f --style=strace
+	assertTrue "$(cat "$tmp/o")" \
+		"grep -q '^[0-9]* *exit_group(0) <unfinished \.\.\.>$' '$tmp/o'"
+	before=$(date +%s)
+	stopped_at_exit -j
+	assertTrue "$(cat "$tmp/o")" "jq -se 'map(select(.name == \"exit_group\"))
+		| .[0] | .entry and .time / 1e9 >= $before - 2' '$tmp/o'"
 }
 
 . shunit2

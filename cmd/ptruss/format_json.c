@@ -211,6 +211,8 @@ static void life(const struct event *e, struct buf *b)
 
 static void event(struct session *s, const struct event *e, struct buf *b)
 {
+	if (e->stop)
+		return; /* pflags -j has it */
 	switch (e->rec->type) {
 	case CTL_REC_SYSCALL:
 	case CTL_REC_SYSENTRY:

@@ -332,6 +332,12 @@ static void event(struct session *s, const struct event *e, struct buf *b)
 	     !s->opt->lwps))
 		return;
 	prefix(s, e->rec, b);
+	if (e->stop) {
+		buf_str(b, "--- ");
+		print_stop_text(s, e, b);
+		buf_str(b, " ---\n");
+		return;
+	}
 	switch (e->rec->type) {
 	case CTL_REC_SYSCALL:
 	case CTL_REC_SYSENTRY:

@@ -134,7 +134,9 @@ static void call(const struct session *s, const struct event *e, struct buf *b)
 	}
 	buf_char(b, ')');
 	if (r->h.type == CTL_REC_SYSENTRY) {
-		buf_str(b, " (entered)\n");
+		buf_str(b, " (");
+		buf_str(b, e->note ? e->note : "entered");
+		buf_str(b, ")\n");
 		return;
 	}
 	buf_pad(b, from, RESULT_COLUMN + escapes);
@@ -226,6 +228,12 @@ static void event(struct session *s, const struct event *e, struct buf *b)
 	if (!is_news(s, e->rec))
 		return;
 	prefix(s, e->rec, b);
+	if (e->stop) {
+		buf_str(b, "    *** ");
+		print_stop_text(s, e, b);
+		buf_str(b, " ***\n");
+		return;
+	}
 	switch (e->rec->type) {
 	case CTL_REC_SYSCALL:
 	case CTL_REC_SYSENTRY:

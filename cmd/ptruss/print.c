@@ -2,15 +2,15 @@
 /* print.c - a record becomes values, then text, then output. */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "ptruss.h"
 
 /* Out it goes, and b is empty. */
-int print_buf(struct session *s, struct buf *b, FILE *f)
+int print_buf(struct buf *b, FILE *f)
 {
 	size_t n = b->n;
 
-	(void)s;
 	b->n = 0;
 	if (b->failed) {
 		errno = ENOMEM;
@@ -38,7 +38,7 @@ static int print_event(struct session *s, struct event *e)
 		r = timeline_record(s, e);
 	if (r == 0 && s->out) {
 		s->opt->format->event(s, e, &s->line);
-		r = print_buf(s, &s->line, s->out);
+		r = print_buf(&s->line, s->out);
 	}
 	return r;
 }
@@ -71,7 +71,31 @@ int print_start(struct session *s, pid_t pid)
 		text_proc_strings(&s->line, pid, "cmdline", "argv");
 	if (s->opt->envp)
 		text_proc_strings(&s->line, pid, "environ", "envp");
-	return print_buf(s, &s->line, s->out);
+	return print_buf(&s->line, s->out);
+}
+
+void print_stop_text(const struct session *s, const struct event *e,
+		     struct buf *b)
+{
+	char what[160];
+
+	buf_str(b, e->note);
+	if (!e->stop->why)
+		return;
+	buf_str(b, ": ");
+	buf_str(b, cmd_stop_why(e->stop));
+	buf_char(b, ' ');
+	buf_str(b, func_stopped_at(s, e->rec->pid, e->stop, what,
+				   sizeof(what)));
+}
+
+/* As the clock of the records. */
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
 /* A thread that was found asleep in a call, or that was stopped. */
@@ -83,51 +107,26 @@ int print_stop(struct session *s, const struct traced *t,
 		unsigned char room[16384];
 	} u;
 	struct ctl_rec_syscall *r = &u.rec;
-	const struct ctl_decoded *d;
-	struct buf *b = &s->line;
-	char buf[160];
+	struct event e = { .t = t, .rec = &r->h, .note = why };
 
-	if (!s->out || (s->opt->format == &format_json &&
-			l->syscall == CTL_NO_SYSCALL))
+	if (!s->out)
 		return 0;
 	*r = (struct ctl_rec_syscall){
 		.h = { .type = CTL_REC_SYSENTRY, .tid = l->tid,
-		       .pid = ctl_pid(t->h), .time = s->last },
+		       .pid = ctl_pid(t->h), .time = now_ns() },
 		.nr = l->syscall,
 		.abi = l->sysabi,
 	};
 	memcpy(r->arg, l->sysarg, sizeof(r->arg));
-	if (l->syscall != CTL_NO_SYSCALL)
+	if (!s->first)
+		s->first = s->last = r->h.time;
+	if (l->syscall != CTL_NO_SYSCALL) {
 		values_capture_now(s->opt, r, sizeof(u));
-	if (s->opt->format == &format_json) {
-		struct event e = { .t = t, .rec = &r->h,
-				   .call = values_of(s->values, r) };
-
-		format_json.event(s, &e, b);
-		return print_buf(s, b, s->out);
+		e.call = values_of(s->values, r);
+	} else {
+		e.stop = l;
 	}
-	if (s->opt->follow || s->opt->lwps || s->n > 1)
-		buf_printf(b, "%d/%d:\t", r->h.pid, l->tid);
-	if (l->syscall == CTL_NO_SYSCALL) {
-		buf_printf(b, "    *** %s", why);
-		if (l->why) {
-			buf_str(b, ": ");
-			buf_str(b, cmd_stop_why(l));
-			buf_char(b, ' ');
-			buf_str(b, func_stopped_at(s, ctl_pid(t->h), l, buf,
-						   sizeof(buf)));
-		}
-		buf_str(b, " ***\n");
-		return print_buf(s, b, s->out);
-	}
-	d = values_of(s->values, r);
-	buf_str(b, call_name(r, d, buf));
-	buf_char(b, '(');
-	for (unsigned i = 0; i < d->nargs; i++) {
-		if (i)
-			buf_put(b, ", ", 2);
-		text_val(b, &d->arg[i], TEXT_STRUCTS);
-	}
-	buf_printf(b, ") (%s)\n", why);
-	return print_buf(s, b, s->out);
+	s->opt->format->event(s, &e, &s->line);
+	s->last = r->h.time;
+	return print_buf(&s->line, s->out);
 }

@@ -96,6 +96,8 @@ struct event {
 	const struct ctl_decoded *call; /* of SYSCALL and SYSENTRY */
 	const struct func_event *func; /* of PROBE */
 	const struct ctl_stack *stack; /* of SYSCALL and PROBE, with --stack */
+	const char *note; /* of SYSENTRY: why the call is not over, or NULL */
+	const struct ctl_lwpstatus *stop; /* it stopped, and is in no call */
 };
 
 /* A formatter appends a line, or nothing, to b. */
@@ -171,7 +173,10 @@ int print_record(struct session *s, const struct traced *t,
 		 const struct ctl_rec *rec);
 /* -a, -e of a command that is about to run. */
 int print_start(struct session *s, pid_t pid);
-int print_buf(struct session *s, struct buf *b, FILE *f);
+int print_buf(struct buf *b, FILE *f);
+/* e->note, and of a stop why, and at what. */
+void print_stop_text(const struct session *s, const struct event *e,
+		     struct buf *b);
 /* A thread that sleeps in a call; one that stopped. */
 int print_stop(struct session *s, const struct traced *t,
 	       const struct ctl_lwpstatus *l, const char *why);

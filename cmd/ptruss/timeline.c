@@ -116,7 +116,7 @@ int timeline_record(struct session *s, const struct event *e)
 		buf_str(b, "}}");
 		break;
 	}
-	return print_buf(s, b, s->timeline);
+	return print_buf(b, s->timeline);
 }
 
 int timeline_close(struct session *s)
