@@ -1580,6 +1580,73 @@ static void set_msgbuf(struct ctl_decoder *d, struct ctl_val *v, unsigned i)
 	v->nchild = 2;
 }
 
+/* What the argument points to; NULL when that is all there is to say. */
+static const struct ctl_struct *fcntl_struct(struct ctl_decoder *d,
+					     struct ctl_val *v, unsigned i)
+{
+	uint64_t cmd = (uint32_t)d->rec->arg[1], n = d->rec->arg[i];
+
+	switch (cmd) {
+	case F_SETFD:
+		set_flags(d, v, &ctl_tab_fdflags, n);
+		return NULL;
+	case F_SETFL:
+		set_flags(d, v, &ctl_tab_open, n);
+		return NULL;
+	case F_SETLEASE:
+		set_enum(v, &ctl_tab_lease, (uint32_t)n);
+		return NULL;
+	case F_NOTIFY:
+		set_flags(d, v, &ctl_tab_dnotify, (uint32_t)n);
+		return NULL;
+	case F_ADD_SEALS:
+		set_flags(d, v, &ctl_tab_seals, (uint32_t)n);
+		return NULL;
+	case F_SETSIG:
+		set_number(d, v, K_SIG, NULL, n, 4);
+		return NULL;
+	case F_SETOWN: /* below 0: a process group */
+		set_int(v, (int32_t)n);
+		return NULL;
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+		return &ctl_st_flock;
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+	case I386_GETLK64:
+	case I386_SETLK64:
+	case I386_SETLKW64:
+		return d->abi == CTL_ABI_COMPAT ? &ctl_st_flock64_i386 :
+						  &ctl_st_flock;
+	case F_GETOWN_EX:
+	case F_SETOWN_EX:
+		return &ctl_st_f_owner_ex;
+	}
+	set_int(v, (int64_t)n);
+	if (n > INT32_MAX)
+		set_num(v, CTL_VAL_HEX, n);
+	return NULL;
+}
+
+static void set_optname(struct ctl_val *v, uint64_t level, uint32_t name)
+{
+	const struct ctl_table *t = level == 0 ? &ctl_tab_ip_opt :
+				    level == SOL_SOCKET ? &ctl_tab_so :
+				    level == IPPROTO_TCP ? &ctl_tab_tcp_opt :
+				    level == IPPROTO_UDP ? &ctl_tab_udp_opt :
+				    level == IPPROTO_IPV6 ? &ctl_tab_ipv6_opt :
+				    level == SOL_PACKET ? &ctl_tab_packet_opt :
+				    level == SOL_NETLINK ?
+						  &ctl_tab_netlink_opt : NULL;
+
+	if (t)
+		set_enum(v, t, name);
+	else
+		set_num(v, CTL_VAL_UINT, name);
+}
+
 static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 		     unsigned i)
 {
@@ -1613,49 +1680,7 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 		set_msgbuf(d, v, i);
 		return;
 	case SP_FCNTL:
-		switch ((uint32_t)arg[1]) {
-		case F_SETFD:
-			set_flags(d, v, &ctl_tab_fdflags, arg[i]);
-			return;
-		case F_SETFL:
-			set_flags(d, v, &ctl_tab_open, arg[i]);
-			return;
-		case F_SETLEASE:
-			set_enum(v, &ctl_tab_lease, (uint32_t)arg[i]);
-			return;
-		case F_NOTIFY:
-			set_flags(d, v, &ctl_tab_dnotify, (uint32_t)arg[i]);
-			return;
-		case F_ADD_SEALS:
-			set_flags(d, v, &ctl_tab_seals, (uint32_t)arg[i]);
-			return;
-		case F_SETSIG:
-			set_number(d, v, K_SIG, NULL, arg[i], 4);
-			return;
-		case F_GETLK:
-		case F_SETLK:
-		case F_SETLKW:
-			st = &ctl_st_flock;
-			break;
-		case F_OFD_GETLK:
-		case F_OFD_SETLK:
-		case F_OFD_SETLKW:
-		case I386_GETLK64:
-		case I386_SETLK64:
-		case I386_SETLKW64:
-			st = d->abi == CTL_ABI_COMPAT ? &ctl_st_flock64_i386 :
-							&ctl_st_flock;
-			break;
-		case F_GETOWN_EX:
-		case F_SETOWN_EX:
-			st = &ctl_st_f_owner_ex;
-			break;
-		default:
-			set_int(v, (int64_t)arg[i]);
-			if (arg[i] > INT32_MAX)
-				set_num(v, CTL_VAL_HEX, arg[i]);
-			return;
-		}
+		st = fcntl_struct(d, v, i);
 		break;
 	case SP_FUTEX:
 		/* a time-out with FUTEX_WAIT and its kin, else a number */
@@ -1665,7 +1690,8 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 		case 9:
 		case 11:
 		case 13:
-			st = &ctl_st_timespec;
+			st = ctl_call_of(d->abi, d->rec->nr)->nr[0] < 0 ?
+				     &ctl_st_timespec64 : &ctl_st_timespec;
 			break;
 		default:
 			set_num(v, CTL_VAL_UINT, (uint32_t)arg[i]);
@@ -1683,30 +1709,7 @@ static void set_spec(struct ctl_decoder *d, struct ctl_val *v, unsigned sub,
 			set_int(v, (int32_t)arg[i]);
 		return;
 	case SP_OPTNAME:
-		switch (arg[1]) {
-		case 0:
-			set_enum(v, &ctl_tab_ip_opt, (uint32_t)arg[i]);
-			return;
-		case SOL_SOCKET:
-			set_enum(v, &ctl_tab_so, (uint32_t)arg[i]);
-			return;
-		case 6:
-			set_enum(v, &ctl_tab_tcp_opt, (uint32_t)arg[i]);
-			return;
-		case 17:
-			set_enum(v, &ctl_tab_udp_opt, (uint32_t)arg[i]);
-			return;
-		case 41:
-			set_enum(v, &ctl_tab_ipv6_opt, (uint32_t)arg[i]);
-			return;
-		case SOL_PACKET:
-			set_enum(v, &ctl_tab_packet_opt, (uint32_t)arg[i]);
-			return;
-		case SOL_NETLINK:
-			set_enum(v, &ctl_tab_netlink_opt, (uint32_t)arg[i]);
-			return;
-		}
-		set_num(v, CTL_VAL_UINT, (uint32_t)arg[i]);
+		set_optname(v, arg[1], (uint32_t)arg[i]);
 		return;
 	case SP_FUTEXVAL:
 		set_num(v, CTL_VAL_UINT, (uint32_t)arg[i]);
@@ -2242,6 +2245,82 @@ static void shape_prctl(struct ctl_decoder *d, struct ctl_decoded *out)
 	}
 }
 
+/* What each operation of keyctl(2) takes: keys, numbers with and without sign,
+ * in hex, an error, pointers. */
+static const char *const keyctl_args[] = {
+	"ki", "p",    "kpu", "k",  "kii", "kx", "kpu", "k",    "kk",
+	"kk", "kppk", "kpu", "kpuk", "kuk", "i", "ku", "k",    "kpu",
+	"",   "kuek", "kpuk", "k", "ik",  "ppup", NULL, NULL,  NULL,
+	NULL, NULL,   "kpp", "kkkx", "pu", "kii",
+};
+
+static void set_key_arg(struct ctl_val *v, char kind, uint64_t n)
+{
+	const char *name = NULL;
+
+	switch (kind) {
+	case 'k':
+		n = (uint64_t)(int32_t)n;
+		name = ctl_table_name(&ctl_tab_keyring, n);
+		break;
+	case 'e':
+		name = ctl_errno_name((int32_t)n);
+		break;
+	case 'u':
+		set_num(v, CTL_VAL_UINT, n);
+		return;
+	case 'x':
+		set_num(v, CTL_VAL_HEX, (uint32_t)n);
+		return;
+	case 'p':
+		set_pointer(v, n);
+		return;
+	}
+	if (name)
+		set_name(v, n, name);
+	else
+		set_int(v, (int32_t)n);
+}
+
+static void shape_keyctl(struct ctl_decoder *d, struct ctl_decoded *out)
+{
+	uint32_t op = d->rec->arg[0];
+	const char *kinds = op < ARRAY_SIZE(keyctl_args) ? keyctl_args[op] :
+							   NULL;
+	unsigned i;
+
+	if (!kinds)
+		return;
+	for (i = 1; *kinds && i < out->nargs; i++, kinds++) {
+		const char *arg = out->arg[i].name;
+
+		memset(&out->arg[i], 0, sizeof(out->arg[i]));
+		out->arg[i].name = arg;
+		set_key_arg(&out->arg[i], *kinds, d->rec->arg[i]);
+	}
+	out->nargs = i;
+}
+
+/* A command and the type of quota in one. */
+static void shape_quotactl(struct ctl_decoder *d, struct ctl_decoded *out,
+			   unsigned i)
+{
+	static const char *const types[] = { "USRQUOTA", "GRPQUOTA",
+					     "PRJQUOTA" };
+	uint32_t n = d->rec->arg[i], type = n & 0xff;
+	const char *cmd = ctl_table_name(&ctl_tab_quotactl, n >> 8);
+	char number[2][16];
+
+	snprintf(number[0], sizeof(number[0]), "%#x", n >> 8);
+	snprintf(number[1], sizeof(number[1]), "%#x", type);
+	set_made_name(d, &out->arg[i], n, "QCMD(%s, %s)",
+		      cmd ? cmd : number[0],
+		      type < ARRAY_SIZE(types) ? types[type] : number[1]);
+	/* Q_SYNC and Q_QUOTAOFF have no more than the device. */
+	if (i == 0 && (n >> 8 == 0x800001 || n >> 8 == 0x800003))
+		out->nargs = 2;
+}
+
 /* Two halves are one number; of a 64-bit program the low one is all of it. */
 static void join_halves(struct ctl_decoder *d, const struct ctl_call *call,
 			struct ctl_decoded *out)
@@ -2258,7 +2337,10 @@ static void join_halves(struct ctl_decoder *d, const struct ctl_call *call,
 		n = arg[low];
 		if (d->abi == CTL_ABI_COMPAT)
 			n = (n & UINT32_MAX) | arg[2 * i + 1 - low] << 32;
-		set_int(&out->arg[k], (int64_t)n);
+		if (call->arg[i].ref)
+			set_flags(d, &out->arg[k], call->arg[i].ref, n);
+		else
+			set_int(&out->arg[k], (int64_t)n);
 		drop_arg(out, k + 1);
 		i++;
 	}
@@ -2296,6 +2378,12 @@ static void shape(struct ctl_decoder *d, const struct ctl_call *call,
 		shape_prctl(d, out);
 	else if (call->arg[0].ref == &ctl_tab_clone)
 		shape_clone(d, out);
+	else if (call->arg[0].ref == &ctl_tab_keyctl)
+		shape_keyctl(d, out);
+	else if (call->arg[0].ref == &ctl_tab_quotactl)
+		shape_quotactl(d, out, 0);
+	else if (call->arg[1].ref == &ctl_tab_quotactl)
+		shape_quotactl(d, out, 1);
 	else if (call->arg[0].ref == &ctl_tab_socketcall)
 		shape_socketcall(d, out);
 	else if (strcmp(call->name, "mmap2") == 0 && out->nargs == 6)

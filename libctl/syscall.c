@@ -107,6 +107,7 @@ enum {
 #define OFF(n) A(n, OFF)
 #define LO(n) A(n, LO)
 #define HI(n) A(n, HI)
+#define LOF(n, t) A(n, LO, .ref = &ctl_tab_##t)
 #define PTR(n) A(n, PTR)
 #define FD(n) A(n, FD)
 #define DFD(n) A(n, DFD)

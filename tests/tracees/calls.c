@@ -7,6 +7,8 @@
  */
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/futex.h>
+#include <linux/keyctl.h>
 #include <mqueue.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -15,11 +17,13 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/epoll.h>
+#include <sys/fanotify.h>
 #include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
+#include <sys/quota.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
@@ -109,6 +113,8 @@ static void descriptors(void)
 	fcntl(fd, F_GETLK, &lock);
 	fcntl(fd, F_SETOWN_EX, &owner);
 	fcntl(fd, F_GETOWN_EX, &owner);
+	fcntl(-1, F_SETOWN, -5);
+	fanotify_mark(-1, FAN_MARK_ADD, FAN_OPEN | FAN_ONDIR, AT_FDCWD, "g");
 	fcntl(fd, F_SETFL, O_ASYNC);
 	fcntl(fd, F_GETFL);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -259,6 +265,24 @@ static void sockets(void)
 }
 #endif
 
+/* Operations that decide what the other arguments are. */
+static void operations(void)
+{
+	syscall(SYS_keyctl, KEYCTL_LINK, 5, KEY_SPEC_SESSION_KEYRING);
+	syscall(SYS_keyctl, KEYCTL_REVOKE, 7);
+	syscall(SYS_keyctl, KEYCTL_CHOWN, 7, 0, -1);
+	syscall(SYS_keyctl, KEYCTL_REJECT, 1, 10, ENOKEY,
+		KEY_SPEC_PROCESS_KEYRING);
+	syscall(SYS_quotactl, QCMD(Q_GETQUOTA, USRQUOTA), "none", 5, NULL);
+	syscall(SYS_quotactl, QCMD(Q_SYNC, GRPQUOTA), "none", 0, NULL);
+#ifdef SYS_futex_time64
+	int64_t ts[] = { 0, 7 };
+	int word = 0;
+
+	syscall(SYS_futex_time64, &word, FUTEX_WAIT, 0, ts, NULL, 0);
+#endif
+}
+
 static void waiting(void)
 {
 	struct epoll_event event = { EPOLLOUT | EPOLLET, { .u64 = 3 } };
@@ -296,6 +320,7 @@ int main(void)
 	descriptors();
 	signals();
 	memory_and_more();
+	operations();
 #ifndef __i386__
 	ipc();
 	sockets();
