@@ -373,13 +373,11 @@ static void set_dev(struct ctl_decoder *d, struct ctl_val *v, uint64_t dev)
 	set_made_name(d, v, dev, "makedev(%#x, %#x)", major(dev), minor(dev));
 }
 
-/* A number of this kind, of an argument or of a field.  false: not a number. */
-static bool set_number(struct ctl_decoder *d, struct ctl_val *v, unsigned kind,
-		       const void *ref, uint64_t n, unsigned size)
+/* Of the kinds below those that are a number to see, too. */
+static bool set_plain_number(struct ctl_val *v, unsigned kind, const void *ref,
+			     uint64_t n, unsigned size)
 {
 	uint64_t u = size < 8 ? n & ((1ULL << 8 * size) - 1) : n;
-	int64_t s = sign_extend(n, size);
-	const char *name;
 
 	switch (kind) {
 	case K_INT:
@@ -387,7 +385,7 @@ static bool set_number(struct ctl_decoder *d, struct ctl_val *v, unsigned kind,
 	case K_OFF:
 	case K_PID:
 	case K_STSIZE:
-		set_int(v, s);
+		set_int(v, sign_extend(n, size));
 		return true;
 	case K_UINT:
 	case K_ULONG:
@@ -407,30 +405,9 @@ static bool set_number(struct ctl_decoder *d, struct ctl_val *v, unsigned kind,
 		u &= (1U << ((uintptr_t)ref >> 8)) - 1;
 		set_num(v, CTL_VAL_UINT, u);
 		return true;
-	case K_DEV:
-	case K_STRDEV:
-		set_dev(d, v, u);
-		return true;
 	case K_PTR:
 	case K_RESTORER:
 		set_pointer(v, u);
-		return true;
-	case K_HANDLER:
-		name = ctl_table_name(&ctl_tab_sighandler,
-				      (uint64_t)sign_extend(u, size));
-		if (name)
-			set_name(v, u, name);
-		else
-			set_pointer(v, u);
-		return true;
-	case K_DFD:
-		if ((int32_t)n == -100) {
-			set_name(v, (uint64_t)(int64_t)-100, "AT_FDCWD");
-			return true;
-		}
-		/* fall through */
-	case K_FD:
-		set_num(v, CTL_VAL_FD, (int64_t)(int32_t)n);
 		return true;
 	case K_UID:
 	case K_GID:
@@ -449,6 +426,45 @@ static bool set_number(struct ctl_decoder *d, struct ctl_val *v, unsigned kind,
 	case K_MODE:
 		/* The kernel takes 16 bits of it: umode_t. */
 		set_num(v, CTL_VAL_OCT, size > 4 ? u : u & 0xffff);
+		return true;
+	case K_BE16:
+		set_num(v, CTL_VAL_UINT, ntohs(n));
+		return true;
+	}
+	return false;
+}
+
+/* A number of this kind, of an argument or of a field.  false: not a number. */
+static bool set_number(struct ctl_decoder *d, struct ctl_val *v, unsigned kind,
+		       const void *ref, uint64_t n, unsigned size)
+{
+	uint64_t u = size < 8 ? n & ((1ULL << 8 * size) - 1) : n;
+	int64_t s = sign_extend(n, size);
+	const char *name;
+
+	if (set_plain_number(v, kind, ref, n, size))
+		return true;
+	switch (kind) {
+	case K_DEV:
+	case K_STRDEV:
+		set_dev(d, v, u);
+		return true;
+	case K_HANDLER:
+		name = ctl_table_name(&ctl_tab_sighandler,
+				      (uint64_t)sign_extend(u, size));
+		if (name)
+			set_name(v, u, name);
+		else
+			set_pointer(v, u);
+		return true;
+	case K_DFD:
+		if ((int32_t)n == -100) {
+			set_name(v, (uint64_t)(int64_t)-100, "AT_FDCWD");
+			return true;
+		}
+		/* fall through */
+	case K_FD:
+		set_num(v, CTL_VAL_FD, (int64_t)(int32_t)n);
 		return true;
 	case K_STMODE:
 		set_file_mode(d, v, u);
@@ -474,9 +490,6 @@ static bool set_number(struct ctl_decoder *d, struct ctl_val *v, unsigned kind,
 			set_name(v, u, "RLIM_INFINITY");
 		else
 			set_num(v, CTL_VAL_UINT, u);
-		return true;
-	case K_BE16:
-		set_num(v, CTL_VAL_UINT, ntohs(n));
 		return true;
 	case K_SIGSET:
 		set_sigset(d, v, u);

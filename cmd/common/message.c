@@ -321,8 +321,11 @@ static int parse_wide(const char *s, unsigned char *out, size_t size)
 int cmd_message_apply(struct cmd_message *m, void *regs)
 {
 	char *copy = strdup(m->changes), *save, *w;
-	int r = copy && *copy ? 0 : -EINVAL;
+	int r;
 
+	if (!copy)
+		return -ENOMEM;
+	r = *copy ? 0 : -EINVAL;
 	for (w = strtok_r(copy, ",", &save); w && r == 0;
 	     w = strtok_r(NULL, ",", &save)) {
 		unsigned char value[16];

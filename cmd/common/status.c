@@ -93,7 +93,6 @@ static int take_snapshot(struct snapshot *s, struct ctl *h,
 
 	memset(s, 0, sizeof(*s));
 	s->st.size = sizeof(s->st);
-	s->st.size = sizeof(s->st);
 	r = ctl_status(h, &s->st);
 	if (r < 0)
 		return r;

@@ -46,7 +46,6 @@ struct group {
 
 struct call {
 	uint64_t sp, caller;
-	const struct group *group; /* compared */
 	uint64_t address;
 };
 
@@ -655,7 +654,6 @@ bool func_event(struct session *s, const struct ctl_rec_probe *r,
 	}
 	now = (struct call){ .sp = arg[CTL_FUNC_SP],
 			     .caller = arg[CTL_FUNC_CALLER],
-			     .group = g,
 			     .address = r->pc };
 	e->left = drop_left(t, &now);
 	e->depth = t->n;
