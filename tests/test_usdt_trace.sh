@@ -503,6 +503,28 @@ testBlockedReaderMakesItWaitAndLosesNothing()
 	assertEquals "every hit" 60000 "$n"
 }
 
+# Every thread waits for room in its ring when it dies.  (test:imm is one that
+# the kernel's uprobes can do.)
+testReaderThatDoesNotReadIsKilled()
+{
+	target probed 4 0 0
+	pusdt trace "$pid" test:imm >/dev/null 2>&1 &
+	reader=$!
+	started="$started $reader"
+	wait_until reports "$pid" imm
+	kill -STOP $reader
+	if [ "$CTL_BACKEND" = keeper ]; then
+		assert_soon all_stopped "$pid"
+	else
+		sleep 1
+	fi
+	kill -9 $reader
+	reap $reader
+	assert_untouched "$pid"
+	assert_runs "$pid"
+	assert_clean "$pid"
+}
+
 testDroppedHitsAreCounted()
 {
 	PROBED_WAIT=1 target probed 1 60000 0

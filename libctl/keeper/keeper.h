@@ -88,7 +88,7 @@ struct proc {
 	int memfd; /* /proc/PID/mem, or -1; anew after exec */
 	bool root; /* the one the keeper was started for */
 	bool gone; /* reaped: every operation says ENOENT */
-	bool throttled; /* its threads park until there is room: source.c */
+	bool throttled; /* its threads park until there is room */
 	bool collect, retrace; /* for trace_collect() */
 	bool stopping; /* directed to stop as a whole: newborn threads too */
 	struct proc *from; /* a followed child: its parent, or NULL */
@@ -329,8 +329,9 @@ int proc_run(struct proc *p, uint64_t flags);
 void proc_retrace(struct proc *p);
 /* Clear everything and run: PR_RLC, and exec of a set-id file. */
 void proc_release(struct proc *p);
-/* Interrupt and park every thread, or let them go on. */
-void proc_throttle(struct proc *p, bool on);
+/* source_throttles() or uprobe_throttles() may have changed: interrupt and park
+ * every thread, or let them go on. */
+void proc_throttle(struct proc *p);
 /* Its last waiting record was stored (or given up). */
 void lwp_unpark(struct lwp *l);
 /* Its current signal changed while it is held. */

@@ -364,11 +364,14 @@ void cover_add(struct client *c, struct proc *p)
 
 void cover_free(struct cover *cv)
 {
+	struct proc *p = cv->proc;
+
 	if (cv->client->source)
-		source_remove(cv->client, cv->proc);
+		source_remove(cv->client, p);
 	list_del(&cv->by_client);
 	list_del(&cv->by_proc);
 	free(cv);
+	proc_throttle(p);
 }
 
 /* A thread's handle records that thread; of followed children, all. */

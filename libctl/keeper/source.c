@@ -50,6 +50,7 @@ struct source {
 	uint64_t next;  /* the next look, 0: asleep until woken */
 	uint64_t count; /* records handed on since the last look */
 	bool all;       /* the drain is source_drain(c, true) */
+	bool throttling;
 	pid_t hold;     /* its -EINTR is ours */
 };
 
@@ -242,8 +243,19 @@ static void throttle(struct client *c, bool on)
 {
 	struct cover *cv;
 
+	c->source->throttling = on;
 	list_for_each(cv, &c->covers, by_client)
-		proc_throttle(cv->proc, on);
+		proc_throttle(cv->proc);
+}
+
+bool source_throttles(struct proc *p)
+{
+	struct cover *cv;
+
+	list_for_each(cv, &p->covers, by_proc)
+		if (cv->client->source && cv->client->source->throttling)
+			return true;
+	return false;
 }
 
 void source_drain(struct client *c, bool all)
@@ -371,7 +383,6 @@ void source_add(struct client *c, struct proc *p)
 void source_remove(struct client *c, struct proc *p)
 {
 	trace(c, p->pid, false);
-	proc_throttle(p, false);
 }
 
 int source_program(struct client *c, unsigned k)

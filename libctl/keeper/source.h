@@ -32,6 +32,8 @@ void source_remove(struct client *c, struct proc *p);
 void source_drain(struct client *c, bool all);
 void source_ready(struct client *c);
 uint64_t source_timers(uint64_t now);
+/* Is there no room for what p's threads would do? */
+bool source_throttles(struct proc *p);
 /* A call that our stop has broken will be made again: not two records. */
 void source_hold(struct lwp *l);
 /* The thread does something else now, or is gone: what was held is final. */
@@ -57,6 +59,7 @@ static inline int source_open(struct client *c)
 #define source_drain(c, all) ((void)(c), (void)(all))
 #define source_ready(c) ((void)(c))
 #define source_timers(now) ((void)(now), (uint64_t)0)
+#define source_throttles(p) ((void)(p), false)
 #define source_hold(l) ((void)(l))
 #define source_unhold(l) ((void)(l))
 #define source_forget(l) ((void)(l))

@@ -40,6 +40,7 @@
 
 #include "keeper.h"
 #include "source.h"
+#include "uprobe.h"
 
 #ifndef PTRACE_EVENT_STOP
 #define PTRACE_EVENT_STOP 128
@@ -419,8 +420,9 @@ void lwp_unpark(struct lwp *l)
 		settle(l);
 }
 
-void proc_throttle(struct proc *p, bool on)
+void proc_throttle(struct proc *p)
 {
+	bool on = source_throttles(p) || uprobe_throttles(p);
 	struct lwp *l;
 
 	if (p->throttled == on)

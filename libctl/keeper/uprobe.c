@@ -66,7 +66,7 @@ static enum { UNTRIED, WORKS, FAILED } state;
 static uint32_t next_site = 1;
 static uint64_t next_look, handed_on;
 static uint64_t told_lost;
-static bool draining_all;
+static bool draining_all, throttling;
 
 /* -- taking links apart, elsewhere --------------------------------------------- */
 
@@ -190,8 +190,19 @@ static void throttle(bool on)
 {
 	struct uprobes *u;
 
+	throttling = on;
 	list_for_each(u, &attached, link)
-		proc_throttle(u->proc, on);
+		proc_throttle(u->proc);
+}
+
+bool uprobe_throttles(const struct proc *p)
+{
+	struct uprobes *u;
+
+	list_for_each(u, &attached, link)
+		if (throttling && u->proc == p)
+			return true;
+	return false;
 }
 
 void uprobe_drain(bool all)
@@ -482,6 +493,12 @@ void uprobe_detach(struct uprobes *u, uint64_t *hits, uint64_t *lost)
 	uprobe_drain(true);
 	list_del(&u->link);
 	nattached--;
+	if (list_empty(&attached)) {
+		/* Nobody is left to find that there is room again. */
+		throttling = false;
+		skel->bss->full = 0;
+	}
+	proc_throttle(u->proc);
 	/* What finds no site does not count any more. */
 	for (uint32_t i = u->first; i != u->first + u->n; i++)
 		if (bpf_map_lookup_and_delete_elem(fd, &i, &s) == 0)

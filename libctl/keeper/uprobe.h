@@ -30,6 +30,8 @@ void uprobe_thread_died(pid_t tid);
 void *uprobe_tag(void);
 void uprobe_ready(void);
 uint64_t uprobe_timers(uint64_t now);
+/* Is there no room for what p's threads would do? */
+bool uprobe_throttles(const struct proc *p);
 /* We are about to exit, and nothing is detached any more. */
 void uprobe_end(void);
 #else
@@ -49,6 +51,7 @@ static inline struct uprobes *uprobe_attach(struct proc *p,
 #define uprobe_tag() ((void *)0)
 #define uprobe_ready() ((void)0)
 #define uprobe_timers(now) ((void)(now), (uint64_t)0)
+#define uprobe_throttles(p) ((void)(p), false)
 #define uprobe_end() ((void)0)
 #endif
 
