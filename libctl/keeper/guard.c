@@ -11,8 +11,9 @@
  *
  * The guardian shares the descriptors, too (CLONE_FILES): /proc/PID/mem has to
  * be open already where an LSM lets only the tracer open it.  And what takes
- * long to close, as uprobes do, is closed by the guardian, when the tracees run
- * already.  It is started when the first entry is made.
+ * long to close, as uprobes do, is closed by the guardian: it stays until the
+ * keeper is dead, and the tracees run, for a thread closes what it has before it
+ * lets its tracees go.  It is started when the first entry is made.
  *
  * The tracees run on as soon as the tracer's thread is gone, and a breakpoint
  * kills, a child's copy of one as well.  So the guardian is the tracer of that
@@ -35,6 +36,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -80,6 +82,7 @@ static struct guard_shared {
 static struct guard_entry *table; /* of that; NULL: no guardian yet */
 static unsigned first_free;       /* no free entry below */
 static pid_t guardian_pid;        /* 0: none */
+static int keeper_pidfd = -1;
 
 /* -- the guardian: async-signal-safe calls only --------------------------- */
 
@@ -295,6 +298,15 @@ static void await_death(void)
 	}
 }
 
+/* Of all its threads; they take no time for it but for what they wait for. */
+static void await_end(void)
+{
+	struct pollfd p = { .fd = keeper_pidfd, .events = POLLIN };
+
+	if (p.fd >= 0)
+		poll(&p, 1, 10000);
+}
+
 static _Noreturn void guardian(pid_t keeper)
 {
 	struct sched_param first = { .sched_priority = 1 };
@@ -311,7 +323,9 @@ static _Noreturn void guardian(pid_t keeper)
 	if (!take_post(keeper) || !await_exit())
 		await_death();
 	undo_all();
-	_exit(0); /* and the tracer's thread goes on */
+	ptrace(PTRACE_DETACH, shared->tracer, 0L, 0L); /* it goes on */
+	await_end();
+	_exit(0);
 }
 
 /* -- the keeper's side ---------------------------------------------------- */
@@ -339,6 +353,8 @@ static int start_guardian(void)
 	shared->tracer = syscall(SYS_gettid);
 	shared->post = POST_WAIT;
 	follow_rest(); /* or it would be bound, too */
+	if (keeper_pidfd < 0)
+		keeper_pidfd = syscall(SYS_pidfd_open, keeper, 0);
 	pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, 0);
 	if (pid == 0)
 		guardian(keeper);
