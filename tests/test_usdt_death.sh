@@ -336,22 +336,46 @@ testKeeperTerminated()
 	assert_runs "$pid"
 }
 
+# Stop the keeper: now a thread is stopped where it has made a child, and has
+# fork's lock.  Else it waits for a child that is.
+stopped_at_a_birth()
+{
+	kill -STOP "$keeper"
+	for nap in 1 2 3 4 5; do
+		states "$pid" | grep -q t && return
+		sleep 0.0$nap
+	done
+	kill -CONT "$keeper"
+	return 1
+}
+
 # The keeper dies when a child has just been born, and was not looked after: it
 # has a copy of the breakpoints.  A parent whose child dies of one ends.
-testKeeperKilledAtABirth()
+# killed_at_a_birth THREADS
+killed_at_a_birth()
 {
-	needs_keeper "its death" || return 0
-	target probed 32 0 500 fork
+	target probed "$1" 0 500 fork
 	CTL_EVENTS=ptrace ok pusdt enable "$pid" test:child
 	keeper=$(tracer "$pid")
-	kill -STOP "$keeper"
-	# One thread is stopped where it has made a child, and has fork's lock.
-	assert_soon eval 'states "$pid" | grep -q t'
+	assert_soon stopped_at_a_birth
 	kill -9 "$keeper"
 	assert_untouched "$pid"
 	kill "$pid"
 	reap "$pid"
 	assertEquals "no child died: $(cat "$out")" 0 "$status"
+}
+
+testKeeperKilledAtABirth()
+{
+	needs_keeper "its death" || return 0
+	killed_at_a_birth 32
+}
+
+# One of many children: more than fit a page of numbers.
+testKeeperKilledAtABirthInALargeFamily()
+{
+	needs_keeper "its death" || return 0
+	PROBED_BROOD=900 killed_at_a_birth 1
 }
 
 # A dead keeper's socket is swept when the next one starts.

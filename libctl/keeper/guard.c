@@ -77,6 +77,7 @@ static struct guard_shared {
 	pthread_mutex_t life; /* held by the tracer's thread as long as it is */
 	pid_t tracer;	      /* that thread */
 	uint32_t post;	      /* enum guard_post, a futex */
+	uint32_t used;	      /* of the table: no entry from here on */
 	struct guard_entry table[ENTRIES];
 } *shared;
 static struct guard_entry *table; /* of that; NULL: no guardian yet */
@@ -127,40 +128,52 @@ static void send_again(const struct guard_entry *e)
 
 /*
  * A child that was born just before the end has a copy of the breakpoints, and
- * was let go as its parent was.
+ * was let go as its parent was.  from: the first entry of its parent.
  */
-static void undo_in_children(const struct guard_entry *e, const char *thread)
+static void undo_in_child(unsigned from, pid_t child)
 {
-	char path[80], buf[4096], *p, *end;
-	struct guard_entry c = *e;
-	ssize_t n;
+	char path[40];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%s/children", e->pid,
-		 thread);
+	snprintf(path, sizeof(path), "/proc/%d/mem", child);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	for (unsigned i = from; i < shared->used; i++)
+		if (table[i].kind == GUARD_BYTE &&
+		    table[i].pid == table[from].pid)
+			put_byte_back(&table[i], fd);
+	close(fd);
+}
+
+static void undo_in_children(unsigned from, const char *thread)
+{
+	char path[80], buf[4096];
+	ssize_t n, i;
+	pid_t child = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/children",
+		 table[from].pid, thread);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	n = read(fd, buf, sizeof(buf) - 1);
+	/* Each number has a space behind it. */
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		for (i = 0; i < n; i++) {
+			if (buf[i] >= '0' && buf[i] <= '9') {
+				child = child * 10 + buf[i] - '0';
+				continue;
+			}
+			if (child)
+				undo_in_child(from, child);
+			child = 0;
+		}
 	close(fd);
-	if (n <= 0)
-		return;
-	buf[n] = '\0';
-	for (p = buf;; p = end) {
-		c.pid = strtol(p, &end, 10);
-		if (end == p)
-			return;
-		snprintf(path, sizeof(path), "/proc/%d/mem", c.pid);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		put_byte_back(&c, fd);
-		close(fd);
-	}
 }
 
 /* Each thread has children of its own.  readdir(3) would allocate. */
-static void undo_in_all_children(const struct guard_entry *e)
+static void undo_in_all_children(unsigned from)
 {
 	struct {
 		uint64_t ino;
@@ -174,7 +187,7 @@ static void undo_in_all_children(const struct guard_entry *e)
 	long n, at;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", e->pid);
+	snprintf(path, sizeof(path), "/proc/%d/task", table[from].pid);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return;
@@ -182,9 +195,18 @@ static void undo_in_all_children(const struct guard_entry *e)
 		for (at = 0; at < n; at += d->len) {
 			d = (void *)(buf + at);
 			if (d->name[0] != '.')
-				undo_in_children(e, d->name);
+				undo_in_children(from, d->name);
 		}
 	close(fd);
+}
+
+/* Is this entry the first of a process's breakpoints? */
+static bool is_first(unsigned at)
+{
+	for (unsigned i = 0; i < at; i++)
+		if (table[i].kind == GUARD_BYTE && table[i].pid == table[at].pid)
+			return false;
+	return true;
 }
 
 static void undo_all(void)
@@ -192,12 +214,12 @@ static void undo_all(void)
 	unsigned i;
 
 	/* Bytes first: they kill. */
-	for (i = 0; i < ENTRIES; i++)
+	for (i = 0; i < shared->used; i++)
 		if (table[i].kind == GUARD_BYTE)
 			put_byte_back(&table[i], table[i].memfd);
-	for (i = 0; i < ENTRIES; i++)
-		if (table[i].kind == GUARD_BYTE)
-			undo_in_all_children(&table[i]);
+	for (i = 0; i < shared->used; i++)
+		if (table[i].kind == GUARD_BYTE && is_first(i))
+			undo_in_all_children(i);
 		else if (table[i].kind == GUARD_COUNT)
 			count_down(&table[i]);
 		else if (table[i].kind == GUARD_SIGNAL)
@@ -443,6 +465,8 @@ static int guard_add(const struct guard_entry *e, enum guard_kind kind)
 	if (i == ENTRIES)
 		return -ENOSPC;
 	first_free = i + 1;
+	if (i >= shared->used)
+		shared->used = i + 1;
 	slot = &table[i];
 	*slot = *e;
 	slot->kind = GUARD_FREE;

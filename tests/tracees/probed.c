@@ -4,7 +4,7 @@
  * in each thread and says "done", how often test:hit and test:guarded were
  * passed, and how many children saw the semaphore up; with COUNT 0, until
  * SIGTERM.  It begins at once, or, with PROBED_WAIT in the environment, at
- * SIGUSR1.
+ * SIGUSR1.  With PROBED_BROOD=n it has n children that do nothing.
  *
  *	test:hit(int i, const char *name, double half)		one-byte nop
  *	test:wide(int i)		nop of five bytes; two sites, the second
@@ -19,6 +19,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "sdt.h"
@@ -108,6 +109,19 @@ static void *loop(void *arg)
 	return arg;
 }
 
+static void make_brood(void)
+{
+	const char *n = getenv("PROBED_BROOD");
+
+	for (int i = n ? atoi(n) : 0; i > 0; i--)
+		if (fork() == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;)
+				pause();
+		}
+	unsetenv("PROBED_BROOD");
+}
+
 static void on_signal(int sig)
 {
 	if (sig == SIGTERM)
@@ -126,6 +140,7 @@ int main(int argc, char **argv)
 	mode = argc > 4 ? argv[4] : "";
 	signal(SIGTERM, on_signal);
 	signal(SIGUSR1, on_signal);
+	make_brood();
 	ready();
 	while (getenv("PROBED_WAIT") && !begin)
 		usleep(1000);
