@@ -435,9 +435,20 @@ void proc_throttle(struct proc *p)
 			lwp_unpark(l);
 }
 
+/*
+ * Will it stop without another interrupt?  At the stop of a call's entry that
+ * is not to be told: an interrupt sent just before was eaten by it, one sent
+ * just after was not.  In the call one more is better than none: it does no
+ * harm.
+ */
+static bool interrupt_pending(const struct lwp *l)
+{
+	return l->interrupted && !l->insys;
+}
+
 void lwp_interrupt(struct lwp *l)
 {
-	if (l->interrupted)
+	if (interrupt_pending(l))
 		return;
 	repair_prepare(l);
 	if (pt(PTRACE_INTERRUPT, l->tid, 0, 0) == 0)
@@ -512,7 +523,7 @@ void proc_dstop(struct proc *p)
 	/* First all of the looking (repair_prepare), then all of the stopping:
 	 * they shall stop as close to each other as can be. */
 	list_for_each(l, &p->lwps, link)
-		if (l->state == LWP_RUNNING && !l->interrupted)
+		if (l->state == LWP_RUNNING && !interrupt_pending(l))
 			repair_prepare(l);
 	list_for_each(l, &p->lwps, link)
 		lwp_dstop(l);
@@ -1092,6 +1103,7 @@ static void on_exec(struct lwp *l)
 			caller->tid = p->pid;
 			list_add_tail(&caller->hash, bucket(caller->tid));
 			l = caller;
+			l->interrupted = false; /* this stop ate it */
 		}
 	}
 	list_for_each_safe(m, tmp, &p->lwps, link)
@@ -1388,7 +1400,6 @@ static void on_filter(struct lwp *l)
 {
 	struct __ptrace_syscall_info si;
 
-	l->interrupted = false;
 	memset(&si, 0, sizeof(si));
 	if (pt(PTRACE_GET_SYSCALL_INFO, l->tid, sizeof(si),
 	       (unsigned long)&si) < 0)
@@ -1692,7 +1703,7 @@ uint64_t trace_timers(uint64_t now)
 			uint64_t d = l->repair.deadline;
 
 			if (!d || !l->repair.watching ||
-			    l->state != LWP_RUNNING || l->interrupted)
+			    l->state != LWP_RUNNING || interrupt_pending(l))
 				continue;
 			if (d <= now)
 				lwp_interrupt(l);
