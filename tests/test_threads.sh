@@ -193,6 +193,27 @@ testExecFromAnotherThread()
 	assert_untouched "$pid"
 }
 
+# A directed stop that meets the exec, which takes a while because of its many
+# arguments, is not waited for again.
+testStopDuringAnExec()
+{
+	long=$(printf '%0100000d' 0)
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		# shellcheck disable=SC2086
+		target execer thread sh -c 'while :; do :; done' $long $long \
+			$long $long $long $long $long $long $long $long
+		hold "$pid" rlc
+		pstop "$pid" &
+		stopper=$!
+		[ $((i % 2)) = 0 ] || sleep 0.001
+		kill -USR1 "$pid"
+		wait $stopper
+		ok prun "$pid"
+		ok timeout 30 pstop "$pid"
+		end_targets
+	done
+}
+
 # Not "all_stopped": a thread is in stops that are none of ours on its way.
 stopped_at()
 {
