@@ -73,6 +73,28 @@ testKill9OfAHolderThatTracesEverything()
 	assert_untouched "$pid"
 }
 
+# The end of a step, in a call that takes long, is waited for by nobody.
+testCloseDuringAStep()
+{
+	needs_keeper "its way to step" || return 0
+	mkfifo "$tmp/fifo"
+	# shellcheck disable=SC2016 # for the other shell
+	target /bin/sh -c 'exec 3<>$0; echo ready
+		while read -r line <&3; do echo "$line"; done' "$tmp/fifo"
+	hold "$pid" rlc
+	assert_soon eval '[ "$(state "$pid")" = S ]'
+	ok pstop "$pid"
+	ok pctl "$pid" PCRUN PRSTEP
+	assert_soon eval '[ "$(state "$pid")" = S ]'
+	kill -9 "$holder"
+	reap "$holder"
+	for line in one two; do
+		echo $line >"$tmp/fifo"
+		assert_soon grep -q $line "$out"
+	done
+	assert_untouched "$pid"
+}
+
 testOnlyTheLastCloseCounts()
 {
 	target spin

@@ -181,6 +181,7 @@ struct lwp {
 	bool dstop;       /* directed to stop, not there */
 	bool interrupted; /* PTRACE_INTERRUPT sent, its stop not seen */
 	bool stepping;    /* PTRACE_SINGLESTEP on its way */
+	bool unstep;      /* which nobody waits for any more */
 	bool vforking;    /* waits for its vforked child: runs no user code */
 	bool zombie;      /* dead but not reaped: never stops */
 	bool syscalls;    /* last resumed with PTRACE_SYSCALL */

@@ -688,6 +688,7 @@ static void release_lwp(struct lwp *l, uint64_t flags)
 	if ((flags & PRSABORT) && l->kind == STOP_ENTRY && !l->aborted)
 		abort_call(l);
 	l->stepping = flags & PRSTEP;
+	l->unstep = false;
 	l->dstop = false;
 	if (flags & PRSTOP) {
 		l->dstop = true;
@@ -777,11 +778,15 @@ void proc_retrace(struct proc *p)
 
 void proc_release(struct proc *p)
 {
+	struct lwp *l;
+
 	memset(&p->sysentry, 0, sizeof(p->sysentry));
 	memset(&p->sysexit, 0, sizeof(p->sysexit));
 	p->sigtrace = p->flttrace = p->discard = p->modes = 0;
 	probe_release(p);
 	proc_run(p, 0);
+	list_for_each(l, &p->lwps, link)
+		l->unstep = l->stepping;
 }
 
 /* -- birth ---------------------------------------------------------------- */
@@ -1187,6 +1192,19 @@ static bool ignored_by_nature(int sig)
 	       sig == SIGCONT;
 }
 
+/* It has made the step that PCRUN asked for. */
+static void on_step(struct lwp *l)
+{
+	l->stepping = false;
+	if (l->unstep) {
+		l->unstep = false;
+		settle(l);
+		return;
+	}
+	l->curflt = FLTTRACE;
+	hold(l, PR_FAULTED, FLTTRACE);
+}
+
 /* A breakpoint at a probe's site: the target never sees the signal. */
 static bool on_probe(struct lwp *l)
 {
@@ -1200,10 +1218,7 @@ static bool on_probe(struct lwp *l)
 		l->stepping = false;
 		hold(l, PR_PROBE, id);
 	} else if (l->stepping && trap == PROBE_PASSED) {
-		/* That was the instruction. */
-		l->stepping = false;
-		l->curflt = FLTTRACE;
-		hold(l, PR_FAULTED, FLTTRACE);
+		on_step(l); /* that was the instruction */
 	} else {
 		settle(l);
 	}
@@ -1240,10 +1255,8 @@ static void on_signal(struct lwp *l, int sig)
 		return;
 	}
 	if (l->stepping && sig == SIGTRAP) {
-		l->stepping = false;
 		l->cursig = 0; /* ours: the target never sees it */
-		l->curflt = FLTTRACE;
-		hold(l, PR_FAULTED, FLTTRACE);
+		on_step(l);
 		return;
 	}
 	memset(&l->info, 0, sizeof(l->info));
