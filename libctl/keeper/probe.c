@@ -543,7 +543,7 @@ static void part_free(struct proc *p, struct probe *q, struct part *part)
 	semaphore_put(p, part);
 	if (part->up)
 		uprobe_detach(part->up, &q->hits, &q->lost);
-	if (part->op->flags & CTL_PROBE_RETURN && part->nsites)
+	if (q->flags & CTL_PROBE_RETURN && part->nsites)
 		frames_drop_sites(part->sites[0].probe->home, part->sites,
 				  part->nsites);
 	while (part->nsites)
@@ -764,7 +764,8 @@ int probe_enable(struct client *c, const unsigned char *operand, size_t len)
 	}
 	q = probe_find(p->probes, part->op->id);
 	if (part->op->flags & CTL_PROBE_MORE) {
-		if (!q || (q->owner && q->owner != c))
+		if (!q || (q->owner && q->owner != c) ||
+		    (part->op->flags & ~CTL_PROBE_MORE) != q->flags)
 			r = -EINVAL;
 	} else if (q) {
 		r = -EEXIST;
