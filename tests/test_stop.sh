@@ -270,6 +270,35 @@ waits()
 	return 1
 }
 
+# parked PID: it waits for room in a ring
+parked()
+{
+	before=$(work "$1")
+	sleep 0.2
+	all_stopped "$1" && ! worked_since "$1" "$before"
+}
+
+# A thread that has to wait for room when it is run is as good as stopped.
+testRunAndStopWhileARingIsFull()
+{
+	needs_keeper "its way to wait" || return 0
+	spawn dd if=/dev/zero of=/dev/null bs=16k
+	CTL_EVENTS=ptrace ptruss -r all -o "$tmp/calls" -p "$pid" &
+	reader=$!
+	started="$started $reader"
+	assert_soon [ -s "$tmp/calls" ]
+	kill -STOP $reader
+	assert_soon parked "$pid"
+	ok pstop "$pid"
+	ok pctl "$pid" PCRUN PRSTOP
+	ok timeout 30 pctl "$pid" PCWSTOP
+	kill -9 $reader
+	reap $reader
+	ok prun "$pid"
+	assert_runs "$pid"
+	assert_untouched "$pid"
+}
+
 testCreateStopped()
 {
 	run pstop -c -- "$TRACEES/spin"

@@ -841,13 +841,13 @@ static bool held_by(struct proc *p, uint32_t id)
 void probe_drop_client(struct client *c)
 {
 	struct probe *q, *tmp;
-	bool any, stopped = false;
+	bool any, stopped;
 	struct proc *p;
 
 	list_for_each(p, &procs, link) {
 		if (!p->probes)
 			continue;
-		any = false;
+		any = stopped = false;
 		list_for_each_safe(q, tmp, &p->probes->list, link)
 			if (q->owner == c) {
 				stopped |= held_by(p, q->id);

@@ -62,6 +62,7 @@ static struct list buckets[HASH];
 
 static bool syscalls_wanted(struct proc *p);
 static void settle(struct lwp *l);
+static void hold(struct lwp *l, unsigned why, unsigned what);
 
 static long pt(int request, pid_t tid, unsigned long addr, unsigned long data)
 {
@@ -375,6 +376,8 @@ static void lwp_resume(struct lwp *l)
 	if (l->npending || (l->proc->throttled && !l->vforking)) {
 		l->state = LWP_PARKED;
 		lwp_guard(l);
+		if (l->dstop)
+			hold(l, PR_REQUESTED, 0);
 		return;
 	}
 	guard_remove(l->guard);
