@@ -246,6 +246,32 @@ testVforkFollowed()
 	assert_untouched "$pid"
 }
 
+# Threads that ptrace(2) tells of as of processes.
+testOddThreads()
+{
+	for how in vfork sigchld; do
+		target cloner $how
+		ok pctl "$pid" PCSENTRY reboot
+		kill -USR1 "$pid"
+		wait_until eval '[ "$(ls "/proc/$pid/task" | wc -l)" = 2 ]'
+		ok timeout 30 pstop "$pid"
+		ok pflags "$pid"
+		stdout | grep -q 'threads = 2 ' || fail "$how: $(stdout)"
+		for t in "/proc/$pid/task/"*; do
+			t=${t##*/}
+			# The one that waits for a vforked child stays asleep.
+			[ "$how$t" = "vfork$pid" ] ||
+				[ "$CTL_BACKEND" = module ] ||
+				assertEquals "$how" t "$(state "$pid/task/$t")"
+		done
+		ok pctl "$pid" PCSENTRY none PCRUN
+		assert_runs "$pid"
+		# The one that waits would have to wake for the keeper to go.
+		[ $how = vfork ] || assert_untouched "$pid"
+		end_targets
+	done
+}
+
 # -- stops on events, thread by thread -------------------------------------------
 
 testFaultStops()

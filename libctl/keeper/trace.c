@@ -938,7 +938,8 @@ static void on_birth(struct lwp *l, int event)
 	tid = msg;
 	if (event == PTRACE_EVENT_VFORK)
 		l->vforking = true;
-	if (event == PTRACE_EVENT_CLONE && is_thread_of(p->pid, tid)) {
+	/* The kernel calls it by its flags and exit signal, whatever it is. */
+	if (is_thread_of(p->pid, tid)) {
 		record_fork(l, p->pid, tid, CTL_FORK_THREAD);
 		adopt(p, tid);
 		return;
