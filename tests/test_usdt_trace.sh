@@ -456,6 +456,31 @@ testTwoCommandsShareASite()
 	assert_clean "$target_pid"
 }
 
+# What needs breakpoints takes the site from those that need none, of whom there
+# are enough that the kernel is not waited for when they end.
+testBreakpointAtASiteOfManyProbes()
+{
+	target probed 1 0 500
+	for i in 1 2; do
+		pusdt trace -o "$tmp/many.$i" "$pid" test:imm test:global \
+			test:lost test:guarded 2>/dev/null &
+		started="$started $!"
+	done
+	wait_until is_enabled "$pid" 8
+	server=$(tracer "$pid")
+	ok pusdt enable --once "$pid" test:imm test:global test:lost
+	for i in 1 2; do
+		n=$(grep -c "^[^ ]* $pid/.*test:imm" "$tmp/many.$i")
+		assert_soon eval '[ "$(grep -c "^[^ ]* $pid/.*test:imm" \
+			"$tmp/many.$i")" -gt $((n + 20)) ]'
+	done
+	assertEquals "the same server" "$server" "$(tracer "$pid")"
+	ok pusdt disable "$pid"
+	kill "$pid"
+	reap "$pid"
+	assertEquals "$(cat "$out")" 0 "$status"
+}
+
 testKilledTraceLeavesNothing()
 {
 	target probed 4 0 200

@@ -75,6 +75,7 @@ struct part {
 	unsigned nsites; /* of these patched */
 	struct uprobes *up; /* or all are the kernel's */
 	bool kernels;	    /* are, or are about to be */
+	bool taken;	 /* from the kernel, by take_from_kernel() */
 	bool counted;	 /* the semaphore was incremented */
 	int guard;	 /* of that */
 };
@@ -175,11 +176,14 @@ static struct probe *probe_find(struct probes *t, uint32_t id)
 static int examine(struct proc *p, struct bp *b, enum purpose what)
 {
 	uint8_t code[EMULATE_BYTES];
-	unsigned n = proc_read_some(p, b->addr, code, sizeof(code));
+	unsigned n;
 
 	b->clears_rax = b->returns = b->emulated = b->stepped = false;
-	if (!n)
-		return -EFAULT;
+	do {
+		n = proc_read_some(p, b->addr, code, sizeof(code));
+		if (!n)
+			return -EFAULT;
+	} while (code[0] == INT3 && uprobe_wait());
 	b->old = code[0];
 	if (code[0] == INT3)
 		return -EBUSY;
@@ -313,6 +317,12 @@ static void site_drop(struct site *s)
 
 	list_del(&s->by_bp);
 	bp_drop(p, s->bp);
+}
+
+static void sites_drop(struct part *part)
+{
+	while (part->nsites)
+		site_drop(&part->sites[--part->nsites]);
 }
 
 /* ----------------------------------------------------------------- returns -- */
@@ -542,12 +552,11 @@ static void part_free(struct proc *p, struct probe *q, struct part *part)
 {
 	semaphore_put(p, part);
 	if (part->up)
-		uprobe_detach(part->up, &q->hits, &q->lost);
+		uprobe_detach(part->up, &q->hits, &q->lost, false);
 	if (q->flags & CTL_PROBE_RETURN && part->nsites)
 		frames_drop_sites(part->sites[0].probe->home, part->sites,
 				  part->nsites);
-	while (part->nsites)
-		site_drop(&part->sites[--part->nsites]);
+	sites_drop(part);
 	list_del(&part->link);
 	free(part->sites);
 	free(part->op);
@@ -633,40 +642,6 @@ static bool shares_site(const struct part *a, const struct part *b)
 	return false;
 }
 
-/* A breakpoint and a uprobe at one place break each other: where new needs
- * breakpoints, those of others have to be breakpoints, too. */
-static int take_from_kernel(struct probes *t, const struct part *new)
-{
-	struct probe *q;
-	struct part *part;
-	int r = 0;
-
-	list_for_each(q, &t->list, link)
-		list_for_each(part, &q->parts, link) {
-			if (!part->up || !shares_site(part, new))
-				continue;
-			uprobe_detach(part->up, &q->hits, &q->lost);
-			part->up = NULL;
-			part->kernels = false;
-			r = insert_breakpoints(t, q, part);
-			if (r < 0)
-				return r;
-		}
-	return 0;
-}
-
-static bool has_breakpoint(struct probes *t, const struct part *part)
-{
-	struct bp *b;
-
-	for (uint32_t i = 0; i < part->op->nsites; i++) {
-		b = bp_find(t, part->sites[i].s->address);
-		if (b && b->in)
-			return true;
-	}
-	return false;
-}
-
 static int give_to_kernel(struct probes *t, struct probe *q, struct part *part)
 {
 	struct site *s;
@@ -680,6 +655,64 @@ static int give_to_kernel(struct probes *t, struct probe *q, struct part *part)
 	part->up = uprobe_attach(t->proc, part->op, part->pred, q);
 	part->kernels = part->up;
 	return part->up ? 0 : -EOPNOTSUPP;
+}
+
+static void detach_sharers(struct probes *t, const struct part *of)
+{
+	struct probe *q;
+	struct part *part;
+
+	list_for_each(q, &t->list, link)
+		list_for_each(part, &q->parts, link) {
+			if (!part->up || !shares_site(part, of))
+				continue;
+			uprobe_detach(part->up, &q->hits, &q->lost, true);
+			part->up = NULL;
+			part->taken = true;
+			detach_sharers(t, part);
+		}
+}
+
+/*
+ * A breakpoint and a uprobe at one place break each other: where new needs
+ * breakpoints, those of others have to be breakpoints, too.  First all are
+ * detached, or the int3 of one would be in the other's way.
+ */
+static int take_from_kernel(struct probes *t, const struct part *new)
+{
+	struct probe *q;
+	struct part *part;
+	int r = 0;
+
+	detach_sharers(t, new);
+	list_for_each(q, &t->list, link)
+		list_for_each(part, &q->parts, link)
+			if (part->taken && r == 0)
+				r = insert_breakpoints(t, q, part);
+	list_for_each(q, &t->list, link)
+		list_for_each(part, &q->parts, link) {
+			if (!part->taken)
+				continue;
+			part->taken = false;
+			part->kernels = r < 0;
+			if (r < 0) {
+				sites_drop(part);
+				give_to_kernel(t, q, part);
+			}
+		}
+	return r;
+}
+
+static bool has_breakpoint(struct probes *t, const struct part *part)
+{
+	struct bp *b;
+
+	for (uint32_t i = 0; i < part->op->nsites; i++) {
+		b = bp_find(t, part->sites[i].s->address);
+		if (b && b->in)
+			return true;
+	}
+	return false;
 }
 
 static int part_insert(struct probes *t, struct probe *q, struct part *part)
@@ -984,7 +1017,7 @@ static int adopt_part(struct probes *t, struct probe *q, const struct part *old)
 		if (r < 0)
 			return r;
 	}
-	for (unsigned i = 0; !old->up && i < part->op->nsites; i++) {
+	for (unsigned i = 0; i < old->nsites; i++) {
 		const struct bp *was = old->sites[i].bp;
 
 		s = &part->sites[i];

@@ -101,15 +101,23 @@ void uprobe_end(void)
 	pthread_mutex_lock(&digging);
 }
 
-static void close_link(int fd)
+static void close_link(int fd, bool at_once)
 {
-	if (nattached >= AT_ONCE) {
+	if (!at_once && nattached >= AT_ONCE) {
 		atomic_fetch_add(&buried, 1);
 		if (write(graves[1], &fd, sizeof(fd)) == sizeof(fd))
 			return;
 		atomic_fetch_sub(&buried, 1);
 	}
 	close(fd);
+}
+
+bool uprobe_wait(void)
+{
+	if (!atomic_load(&buried))
+		return false;
+	usleep(5000);
+	return true;
 }
 
 static bool start_burying(void)
@@ -338,12 +346,9 @@ static bool site_suits(struct proc *p, const struct ctl_probe_site *s)
 
 	if (s->kind != CTL_SITE_HIT)
 		return false;
-	/* There may be one of ours whose funeral is still going on. */
-	while (!is_short_nop(p, s->address)) {
-		if (!atomic_load(&buried))
+	while (!is_short_nop(p, s->address))
+		if (!uprobe_wait())
 			return false;
-		usleep(5000);
-	}
 	for (unsigned i = 0; i < s->nargs; i++)
 		if (f[i].op == CTL_FETCH_XMM || (f[i].op == CTL_FETCH_MEM &&
 						 f[i].seg != CTL_FETCH_NOREG))
@@ -485,7 +490,8 @@ static void add_counts(const struct up_site *s, uint64_t *hits, uint64_t *lost)
 	}
 }
 
-void uprobe_detach(struct uprobes *u, uint64_t *hits, uint64_t *lost)
+void uprobe_detach(struct uprobes *u, uint64_t *hits, uint64_t *lost,
+		   bool at_once)
 {
 	int fd = bpf_map__fd(skel->maps.sites);
 	struct up_site s;
@@ -503,7 +509,7 @@ void uprobe_detach(struct uprobes *u, uint64_t *hits, uint64_t *lost)
 	for (uint32_t i = u->first; i != u->first + u->n; i++)
 		if (bpf_map_lookup_and_delete_elem(fd, &i, &s) == 0)
 			add_counts(&s, hits, lost);
-	close_link(u->fd);
+	close_link(u->fd, at_once);
 	free(u);
 }
 

@@ -17,10 +17,19 @@ struct uprobes; /* the sites of one PCPROBE */
  */
 struct uprobes *uprobe_attach(struct proc *p, const struct ctl_probe *op,
 			      const struct ctl_pred *pred, void *owner);
-/* What it has counted is added to hits and lost. */
-void uprobe_detach(struct uprobes *u, uint64_t *hits, uint64_t *lost);
+/*
+ * What it has counted is added to hits and lost.  at_once: its breakpoints are
+ * gone then, at the cost of some time.
+ */
+void uprobe_detach(struct uprobes *u, uint64_t *hits, uint64_t *lost,
+		   bool at_once);
 /* The same of what it has counted so far. */
 void uprobe_counts(const struct uprobes *u, uint64_t *hits, uint64_t *lost);
+/*
+ * Where a breakpoint is found that one who was detached may have left: wait a
+ * while, and look again.  false: there is none of those.
+ */
+bool uprobe_wait(void);
 /* Hand on what was recorded; all: whether or not there is room for it. */
 void uprobe_drain(bool all);
 /* Who records hits has changed. */
@@ -43,7 +52,9 @@ static inline struct uprobes *uprobe_attach(struct proc *p,
 	(void)p, (void)op, (void)pred, (void)owner;
 	return NULL;
 }
-#define uprobe_detach(u, hits, lost) ((void)(u), (void)(hits), (void)(lost))
+#define uprobe_detach(u, hits, lost, at_once) \
+	((void)(u), (void)(hits), (void)(lost), (void)(at_once))
+#define uprobe_wait() false
 #define uprobe_counts(u, hits, lost) ((void)(u), (void)(hits), (void)(lost))
 #define uprobe_drain(all) ((void)(all))
 #define uprobe_select() ((void)0)
