@@ -366,7 +366,7 @@ void cover_free(struct cover *cv)
 {
 	struct proc *p = cv->proc;
 
-	if (cv->client->source)
+	if (cv->client->source && !p->gone)
 		source_remove(cv->client, p);
 	list_del(&cv->by_client);
 	list_del(&cv->by_proc);

@@ -510,7 +510,8 @@ int source_open(struct client *c)
 	}
 	c->source = src;
 	list_for_each(cv, &c->covers, by_client)
-		source_add(c, cv->proc);
+		if (!cv->proc->gone)
+			source_add(c, cv->proc);
 	for (k = 0; c->captures && k < CTL_CAPTURES; k++)
 		if (c->captures[k] && (err = source_program(c, k)))
 			break;

@@ -1171,6 +1171,7 @@ static void on_death(struct lwp *l, int status)
 {
 	struct proc *p = l->proc;
 	bool last = p->nlwp == 1;
+	struct cover *cv;
 
 	/* One that was held at its entry to exit was not recorded then. */
 	if (l->insys && !l->hidden)
@@ -1180,6 +1181,10 @@ static void on_death(struct lwp *l, int status)
 	record_death(l, status, last);
 	lwp_free(l);
 	if (last) {
+		/* Its number may be another's from now on. */
+		list_for_each(cv, &p->covers, by_proc)
+			if (cv->client->source)
+				source_remove(cv->client, p);
 		p->gone = true;
 		probe_death(p);
 	}
