@@ -272,6 +272,37 @@ testOddThreads()
 	done
 }
 
+# leaderless [as_user]: its memory is that of the threads that are left
+leaderless()
+{
+	assert_soon eval '[ "$(state "$pid")" = Z ]'
+	address=$(head -n 1 "$out")
+	ok "$@" pstop "$pid"
+	ok "$@" pctl "$pid" PCREAD "$address",16
+	stdout | grep -q "61 *2f *6c" || stdout | grep -q "leader" ||
+		fail "$(stdout)"
+	ok "$@" prun "$pid"
+	run "$@" timeout -s INT 1 ptruss -o "$tmp/calls" -p "$pid"
+	grep -q "open.*leader's/will" "$tmp/calls" || fail "$(stderr)"
+	assert_untouched "$pid"
+	rm -f "$tmp/calls"
+}
+
+testMainThreadHasLeft()
+{
+	needs_keeper "its way to the memory" || return 0
+	target leaderless
+	leaderless
+	[ "$(id -u)" = 0 ] || return 0
+	needs_command setpriv || return 0
+	user_dir
+	chmod 777 "$tmp"
+	user_spawn "$TRACEES/leaderless"
+	wait_until grep -q '^ready$' "$out"
+	leaderless as_user
+	chmod 755 "$tmp"
+}
+
 # -- stops on events, thread by thread -------------------------------------------
 
 testFaultStops()

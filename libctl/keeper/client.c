@@ -500,17 +500,17 @@ uint64_t client_timers(uint64_t now)
  * have changed since.  Opening mem makes the kernel ask the same question as
  * PTRACE_ATTACH.
  */
-static int check_access(const struct client *c, pid_t pid)
+static int check_access(const struct client *c, struct proc *p)
 {
 	char path[64];
 	int fd;
 
 	if (c->rdonly || c->uid == 0)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	proc_mem_path(p, path, sizeof(path));
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT ? -ENOENT : -EPERM;
+		return errno == ENOENT || errno == ESRCH ? -ENOENT : -EPERM;
 	close(fd);
 	return 0;
 }
@@ -529,7 +529,7 @@ static int do_hello(struct client *c, const struct keep_hello *h)
 	if (h->tid && !proc_lwp(p, h->tid))
 		return -ENOENT;
 	c->rdonly = h->flags & KEEP_HELLO_RDONLY;
-	err = check_access(c, p->pid);
+	err = check_access(c, p);
 	if (err)
 		return err;
 	if (h->flags & KEEP_HELLO_EXCL)

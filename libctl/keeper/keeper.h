@@ -345,6 +345,8 @@ int proc_write(struct proc *p, uint64_t addr, const void *buf, size_t len);
 /* A pidfd, or -1: opened when first asked for, since a process that is traced
  * keeps its number. */
 int proc_pidfd(struct proc *p);
+/* Its file of memory: a live thread's. */
+void proc_mem_path(struct proc *p, char *path, size_t size);
 /* p->memfd, opened: 0 or -errno */
 int proc_mem_open(struct proc *p);
 /* As many bytes as are readable, from addr on. */

@@ -982,6 +982,7 @@ static void clean_copy(struct probes *t, pid_t pid)
 	struct bp *b;
 	uint8_t now;
 
+	list_init(&child.lwps);
 	list_for_each(q, &t->list, link)
 		list_for_each(part, &q->parts, link)
 			if (part->counted)

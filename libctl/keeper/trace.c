@@ -238,12 +238,30 @@ int lwp_setregs(struct lwp *l, const struct ctl_regs *r)
 	return pt(PTRACE_SETREGS, l->tid, 0, (unsigned long)r) < 0 ? -errno : 0;
 }
 
+/* A main thread that has left before the others has no memory any more. */
+static pid_t live_tid(struct proc *p)
+{
+	struct ctl_procinfo pi;
+	struct lwp *l;
+
+	if (ctl_proc_info(p->pid, p->pid, &pi) == 0 && pi.state == 'Z')
+		list_for_each(l, &p->lwps, link)
+			if (l->tid != p->pid && !l->zombie)
+				return l->tid;
+	return p->pid;
+}
+
+void proc_mem_path(struct proc *p, char *path, size_t size)
+{
+	snprintf(path, size, "/proc/%d/task/%d/mem", p->pid, live_tid(p));
+}
+
 int proc_mem_open(struct proc *p)
 {
 	char path[64];
 
 	if (p->memfd < 0) {
-		snprintf(path, sizeof(path), "/proc/%d/mem", p->pid);
+		proc_mem_path(p, path, sizeof(path));
 		p->memfd = open(path, O_RDWR | O_CLOEXEC);
 	}
 	return p->memfd < 0 ? -errno : 0;
@@ -269,9 +287,11 @@ size_t proc_read_some(struct proc *p, uint64_t addr, void *buf, size_t len)
 	remote[1].iov_len = len - remote[0].iov_len;
 	n = process_vm_readv(p->pid, &local, 1, remote,
 			     remote[1].iov_len ? 2 : 1, 0);
+	if (n < 0 && errno == ESRCH)
+		n = process_vm_readv(live_tid(p), &local, 1, remote,
+				     remote[1].iov_len ? 2 : 1, 0);
 	if (n >= 0)
 		return n;
-	/* The main thread may be a zombie, whose memory is gone. */
 	if (proc_mem_open(p) < 0)
 		return 0;
 	n = pread(p->memfd, buf, len, addr);
@@ -1023,11 +1043,10 @@ static uint64_t early_timers(uint64_t now)
 /* -- exec ----------------------------------------------------------------- */
 
 /*
- * A file that belongs to root when the process is not dumpable.  The directory
- * itself always belongs to the user: task_dump_owner() in fs/proc/base.c.
+ * Its memory's file belongs to root when the process is not dumpable.  The
+ * directory itself always belongs to the user: task_dump_owner() in
+ * fs/proc/base.c.
  */
-#define OWNED "/proc/%d/mem"
-
 bool proc_may_control(struct proc *p, uid_t uid)
 {
 	struct ctl_procinfo pi;
@@ -1042,7 +1061,7 @@ bool proc_may_control(struct proc *p, uid_t uid)
 	for (i = 0; i < 3; i++)
 		if (pi.uid[i] != uid)
 			return false;
-	snprintf(path, sizeof(path), OWNED, p->pid);
+	proc_mem_path(p, path, sizeof(path));
 	return stat(path, &st) == 0 && st.st_uid == uid;
 }
 
