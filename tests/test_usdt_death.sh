@@ -378,6 +378,27 @@ testKeeperKilledAtABirthInALargeFamily()
 	PROBED_BROOD=900 killed_at_a_birth 1
 }
 
+passed()
+{
+	grep -c '^passed$' "$out"
+}
+
+# A child whose parent was killed before it was heard of is as well as others.
+testTargetKilledAtABirth()
+{
+	needs_keeper "its breakpoints" || return 0
+	target probed 1 0 500 forktell
+	CTL_EVENTS=ptrace ok pusdt enable "$pid" test:child
+	keeper=$(tracer "$pid")
+	assert_soon stopped_at_a_birth
+	n=$(passed)
+	kill -9 "$pid"
+	kill -CONT "$keeper"
+	reap "$pid"
+	assert_soon eval '[ "$(passed)" -gt $n ]'
+	assert_soon gone "$keeper"
+}
+
 # A dead keeper's socket is swept when the next one starts.
 testSocketsAreSwept()
 {

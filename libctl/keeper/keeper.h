@@ -91,6 +91,7 @@ struct proc {
 	bool throttled; /* its threads park until there is room */
 	bool collect, retrace; /* for trace_collect() */
 	bool stopping; /* directed to stop as a whole: newborn threads too */
+	bool threaded; /* has or had more than one thread */
 	struct proc *from; /* a followed child: its parent, or NULL */
 	char link_path[160]; /* a followed child's symbolic link, or "" */
 
@@ -481,6 +482,8 @@ void probe_quiesce(struct proc *p);
  */
 bool probe_birth_unfollowed(struct proc *parent, pid_t tid);
 void probe_birth_followed(struct proc *parent, struct proc *p);
+/* Are there breakpoints in its memory? */
+bool probe_patched(const struct proc *p);
 void probe_exec(struct proc *p);
 void probe_death(struct proc *p);
 /* What was read shows no breakpoints; what is to be written keeps them. */

@@ -1096,6 +1096,17 @@ bool probe_birth_unfollowed(struct proc *parent, pid_t tid)
 	return false;
 }
 
+bool probe_patched(const struct proc *p)
+{
+	const struct bp *b;
+
+	for (unsigned i = 0; p->probes && i < BUCKETS; i++)
+		list_for_each(b, &p->probes->bps[i], hash)
+			if (b->in)
+				return true;
+	return false;
+}
+
 void probe_birth_followed(struct proc *parent, struct proc *p)
 {
 	struct probes *t = table_of(parent);

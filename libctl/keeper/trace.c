@@ -24,6 +24,7 @@
  * sleep, where PTRACE_DETACH would need them stopped first.
  */
 #include <ctype.h>
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -110,7 +111,7 @@ static struct lwp *lwp_new(struct proc *p, pid_t tid)
 	list_init(&l->helds);
 	list_add_tail(&l->hash, bucket(tid));
 	list_add_tail(&l->link, &p->lwps);
-	p->nlwp++;
+	p->threaded |= p->nlwp++ > 0;
 	nlwps++;
 	return l;
 }
@@ -1040,6 +1041,30 @@ static uint64_t early_timers(uint64_t now)
 	return next;
 }
 
+/*
+ * p is dead, maybe killed in fork(2), before it could tell of the child: that is
+ * ours, has a copy of the breakpoints, and will be let go by early_timers().
+ */
+static void clean_orphans(struct proc *p, int status)
+{
+	struct ctl_procinfo pi;
+	struct dirent *d;
+	pid_t pid;
+	DIR *dir;
+
+	if ((!WIFSIGNALED(status) && !p->threaded) || !probe_patched(p))
+		return;
+	dir = opendir("/proc");
+	while (dir && (d = readdir(dir))) {
+		pid = atoi(d->d_name);
+		if (pid > 0 && !lwp_find(pid) &&
+		    ctl_proc_info(pid, 0, &pi) == 0 && pi.tracer == getpid())
+			probe_birth_unfollowed(p, pid);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 /* -- exec ----------------------------------------------------------------- */
 
 /*
@@ -1205,6 +1230,7 @@ static void on_death(struct lwp *l, int status)
 			if (cv->client->source)
 				source_remove(cv->client, p);
 		p->gone = true;
+		clean_orphans(p, status);
 		probe_death(p);
 	}
 	clients_update(p);
