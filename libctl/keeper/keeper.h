@@ -394,6 +394,12 @@ int guard_byte(struct proc *p, uint64_t addr, uint8_t old, uint8_t new);
 /* Before the 16-bit counter at addr is incremented. */
 int guard_count(struct proc *p, uint64_t addr);
 int guard_signal(struct proc *p, pid_t tid, const siginfo_t *si);
+/*
+ * Could a guardian put a byte of text back?  With proc_mem.force_override set to
+ * ptrace (6.12) only a tracer could, which it is not: as we are not of
+ * ourselves.  Before we are not dumpable any more.
+ */
+void guard_try(void);
 /* Have a guardian, even if there is nothing to put right. */
 int guard_start(void);
 /* A child has ended: was it the guardian?  Then there is another one. */

@@ -422,6 +422,7 @@ int main(int argc, char **argv)
 	if (argc == 5 && !trace_tie(argv[4]))
 		goto usage;
 
+	guard_try();
 	/* It has secrets of its tracees: neither core nor peeking. */
 	prctl(PR_SET_DUMPABLE, 0);
 	raise_limit();
