@@ -926,9 +926,10 @@ static void shun(pid_t tid)
 
 	list_for_each_safe(e, tmp, &earlies, link)
 		if (e->tid == tid) {
+			if (WIFSTOPPED(e->status))
+				let_go(tid);
 			list_del(&e->link);
 			free(e);
-			let_go(tid);
 			return;
 		}
 	s = calloc(1, sizeof(*s));
@@ -987,11 +988,16 @@ static void on_unknown(pid_t tid, int status)
 				let_go(tid);
 			return;
 		}
-	if (!WIFSTOPPED(status))
-		return;
+	/* Its death, too, may come before its birth. */
+	list_for_each(e, &earlies, link)
+		if (e->tid == tid) {
+			e->status = status;
+			return;
+		}
 	e = calloc(1, sizeof(*e));
 	if (!e) {
-		let_go(tid);
+		if (WIFSTOPPED(status))
+			let_go(tid);
 		return;
 	}
 	e->tid = tid;
@@ -1033,7 +1039,8 @@ static uint64_t early_timers(uint64_t now)
 		if (home) {
 			adopt(home, e->tid); /* frees e */
 		} else {
-			let_go(e->tid);
+			if (WIFSTOPPED(e->status))
+				let_go(e->tid);
 			list_del(&e->link);
 			free(e);
 		}
