@@ -611,8 +611,11 @@ static void do_memory(struct client *c, const struct keep_req *q,
 		reply(c, q->seq, err, 0, buf, err ? 0 : m.len);
 	} else {
 		memcpy(buf, data + sizeof(m), m.len);
-		probe_written(c->proc, m.addr, buf, m.len);
+		probe_keep(c->proc, m.addr, buf, m.len);
 		err = proc_write(c->proc, m.addr, buf, m.len);
+		if (!err)
+			probe_written(c->proc, m.addr, data + sizeof(m),
+				      m.len);
 		reply(c, q->seq, err, 0, NULL, 0);
 	}
 }

@@ -492,9 +492,11 @@ void probe_birth_followed(struct proc *parent, struct proc *p);
 bool probe_patched(const struct proc *p);
 void probe_exec(struct proc *p);
 void probe_death(struct proc *p);
-/* What was read shows no breakpoints; what is to be written keeps them. */
+/* What was read shows no breakpoints; what is to be written keeps them; and what
+ * was written, without them, is what they stand for from now on. */
 void probe_hide(struct proc *p, uint64_t addr, void *buf, size_t len);
-void probe_written(struct proc *p, uint64_t addr, void *buf, size_t len);
+void probe_keep(struct proc *p, uint64_t addr, void *buf, size_t len);
+void probe_written(struct proc *p, uint64_t addr, const void *buf, size_t len);
 
 /* -- status.c ------------------------------------------------------------ */
 void status_fill(struct client *c, struct ctl_status *st);

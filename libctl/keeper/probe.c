@@ -1552,25 +1552,33 @@ void probe_hide(struct proc *p, uint64_t addr, void *buf, size_t len)
 				((uint8_t *)buf)[b->addr - addr] = b->old;
 }
 
-void probe_written(struct proc *p, uint64_t addr, void *buf, size_t len)
+void probe_keep(struct proc *p, uint64_t addr, void *buf, size_t len)
 {
 	struct probes *t = table_of(p);
 	struct site *s = NULL;
-	uint8_t *byte;
 	struct bp *b;
 
 	/* The kernel executes what it found there, whatever is written. */
 	while (t && (s = kernels_site(t, addr, len, s)))
 		((uint8_t *)buf)[s->s->address - addr] = INT3;
 	for (unsigned i = 0; t && i < BUCKETS; i++)
+		list_for_each(b, &t->bps[i], hash)
+			if (b->in && b->addr - addr < len)
+				((uint8_t *)buf)[b->addr - addr] = INT3;
+}
+
+void probe_written(struct proc *p, uint64_t addr, const void *buf, size_t len)
+{
+	struct probes *t = table_of(p);
+	struct bp *b;
+
+	for (unsigned i = 0; t && i < BUCKETS; i++)
 		list_for_each(b, &t->bps[i], hash) {
 			if (!b->in || b->addr - addr >= len)
 				continue;
-			byte = (uint8_t *)buf + (b->addr - addr);
-			b->old = *byte;
-			*byte = INT3;
+			b->old = ((const uint8_t *)buf)[b->addr - addr];
 			guard_remove(b->guard);
-			b->guard = guard_byte(p, b->addr, b->old, INT3);
+			b->guard = guard_byte(t->proc, b->addr, b->old, INT3);
 		}
 }
 
