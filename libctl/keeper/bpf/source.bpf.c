@@ -674,8 +674,10 @@ int capture(void *ctx)
 	__u32 todo, late, i;
 	const struct src_program *p;
 
-	if (!s)
+	if (!s) {
+		__sync_fetch_and_add(&lost, 1);
 		return 0;
+	}
 	p = program_of(s);
 	if (p) {
 		todo = ops(s, p);
@@ -726,8 +728,10 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 	if (!is_traced())
 		return 0;
 	s = slot(BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!s)
+	if (!s) {
+		__sync_fetch_and_add(&lost, 1);
 		return 0;
+	}
 	denied = s->seen && !s->entered;
 	s->entered = 0;
 	if (!s->seen || denied) {
