@@ -89,6 +89,7 @@ static const struct row table[] = {
 	{ N64(writev), T_SND, 0, -EAGAIN },
 	{ N64(sendto), T_SND, 0, -EAGAIN },
 	{ N64(sendmsg), T_SND, 0, -EAGAIN },
+	{ N64(sendmmsg), T_SND, 0, -EAGAIN },
 	{ N64(connect), T_SND, 0, -EINPROGRESS },
 	{ N64(select), T_SELECT, 4, 0 },
 	{ N64(pselect6), T_PSELECT, 4, 0 },
@@ -106,6 +107,7 @@ static const struct row table[] = {
 	{ N32(371), T_RCV, 0, -EAGAIN }, /* recvfrom */
 	{ N32(372), T_RCV, 0, -EAGAIN }, /* recvmsg */
 	{ N32(364), T_RCV, 0, -EAGAIN }, /* accept4 */
+	{ N32(345), T_SND, 0, -EAGAIN }, /* sendmmsg */
 };
 
 static const struct row *find(int abi, unsigned nr)
