@@ -61,7 +61,6 @@ struct guard_entry {
 	uint32_t kind; /* enum guard_kind; written last */
 	int32_t pid, tid;
 	int32_t memfd;
-	uint64_t start; /* of pid */
 	uint64_t addr;
 	uint8_t old, new;
 	siginfo_t info;
@@ -129,7 +128,7 @@ static void send_again(const struct guard_entry *e)
 
 /*
  * A child that was born just before the end has a copy of the breakpoints, and
- * was let go as its parent was.  from: the first entry of its parent.
+ * is stopped still, as the tracer is.  from: the first entry of its parent.
  */
 static void undo_in_child(unsigned from, pid_t child)
 {
@@ -430,7 +429,7 @@ int guard_start(void)
 	int err;
 
 	if (table)
-		return 0;
+		return guardian_pid ? 0 : start_guardian();
 	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (s == MAP_FAILED)
@@ -526,7 +525,6 @@ int guard_signal(struct proc *p, pid_t tid, const siginfo_t *si)
 {
 	struct guard_entry e = { .pid = p->pid,
 				 .tid = tid,
-				 .start = p->start,
 				 .memfd = -1,
 				 .info = *si };
 

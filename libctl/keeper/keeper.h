@@ -19,8 +19,9 @@
  *   probe.c    probes: breakpoints at their sites
  *   uprobe.c   or the kernel's uprobes instead (bpf/)
  *
- * Everything runs in one thread, the tracer, as ptrace wants it; the only
- * other thread watches descriptors and interrupts the tracer's wait (main.c).
+ * Everything runs in one thread, the tracer, as ptrace wants it.  Another one
+ * watches descriptors and interrupts the tracer's wait (main.c), and a third
+ * closes what takes long to close (uprobe.c).
  *
  * Ownership: a proc owns its lwps and lives as long as it has one or a client
  * points to it (proc_unref).  Clients do not point to lwps; they keep a tid.
@@ -87,7 +88,7 @@ struct proc {
 	int pidfd; /* proc_pidfd() */
 	int memfd; /* /proc/PID/mem, or -1; anew after exec */
 	bool root; /* the one the keeper was started for */
-	bool gone; /* reaped: every operation says ENOENT */
+	bool gone; /* reaped or let go: every operation says ENOENT */
 	bool throttled; /* its threads park until there is room */
 	bool collect, retrace; /* for trace_collect() */
 	bool stopping; /* directed to stop as a whole: newborn threads too */
@@ -338,6 +339,10 @@ void proc_throttle(struct proc *p);
 void lwp_unpark(struct lwp *l);
 /* Its current signal changed while it is held. */
 void lwp_guard(struct lwp *l);
+/* Signals that do nothing unless they are caught: signal(7). */
+bool ignored_by_nature(int sig);
+/* The arguments of the call that the registers are those of. */
+void regs_args(const struct ctl_regs *r, int abi, uint64_t arg[6]);
 int lwp_getregs(struct lwp *l, struct ctl_regs *r);
 int lwp_setregs(struct lwp *l, const struct ctl_regs *r);
 /* All or -EFAULT. */
@@ -404,7 +409,7 @@ void guard_try(void);
 int guard_start(void);
 /* A child has ended: was it the guardian?  Then there is another one. */
 bool guard_ended(pid_t pid);
-/* The keeper ends of itself, with nothing to undo: it is let go. */
+/* The keeper is about to end of itself: the guardian lets it. */
 void guard_end(void);
 void guard_remove(int slot); /* negative: nothing */
 

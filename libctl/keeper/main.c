@@ -10,9 +10,9 @@
  * The wait.  ptrace wants one thread to wait in wait4(2), sockets want one to
  * wait in poll(2); nothing waits for both.  There are two ways out, and each is
  * taken where it is cheap.  As a rule the tracer polls, and hears of a stop by
- * SIGCHLD (a signalfd).  When stops come one after the other, as from a traced program, that
- * is a signal too many for each, and the tracer waits in wait4() instead, while
- * a second thread, the watcher, polls.  When a descriptor is ready the watcher
+ * SIGCHLD (a signalfd).  When stops come one after the other, as from a traced
+ * program, that is a signal too many for each, and the tracer waits in wait4()
+ * instead, while a second thread, the watcher, polls.  When a descriptor is ready the watcher
  * sets io_ready and interrupts wait4() by a signal, again every millisecond
  * until it is heard, since the signal may fall just before the wait.  The hot
  * path, a traced system call, pays one load for this.

@@ -338,25 +338,6 @@ static uint64_t timeout_of(const struct lwp *l, const struct row *row,
 	return ts[0] * 1000000000ULL + ts[1];
 }
 
-static void args_of(const struct ctl_regs *r, int abi, uint64_t arg[6])
-{
-	if (abi == CTL_ABI_COMPAT) {
-		uint64_t a[6] = { r->rbx, r->rcx, r->rdx,
-				  r->rsi, r->rdi, r->rbp };
-		int i;
-
-		for (i = 0; i < 6; i++)
-			arg[i] = (uint32_t)a[i];
-	} else {
-		arg[0] = r->rdi;
-		arg[1] = r->rsi;
-		arg[2] = r->rdx;
-		arg[3] = r->r10;
-		arg[4] = r->r8;
-		arg[5] = r->r9;
-	}
-}
-
 /* -- the step back -------------------------------------------------------- */
 
 static bool same_call(const struct repair *k, const struct ctl_regs *r,
@@ -392,7 +373,7 @@ static void rewind_call(struct lwp *l, struct ctl_regs *r,
 	uint64_t arg[6], timeout, now = now_ns();
 
 	source_hold(l);
-	args_of(r, abi, arg);
+	regs_args(r, abi, arg);
 	if (!(k->watching && k->deadline && same_call(k, r, arg))) {
 		timeout = timeout_of(l, row, arg);
 		k->deadline = !timeout ? 0 :
@@ -431,7 +412,7 @@ void repair_stopped(struct lwp *l)
 	}
 	row = broken_call(&r, &abi);
 	if (row) {
-		args_of(&r, abi, arg);
+		regs_args(&r, abi, arg);
 		if (k->watching && k->deadline && now_ns() >= k->deadline &&
 		    same_call(k, &r, arg)) {
 			/* Its time is up: what it would have returned. */
@@ -453,7 +434,7 @@ void repair_stopped(struct lwp *l)
 	    r.cs != 0x23) {
 		row = find(CTL_ABI_NATIVE, r.orig_rax);
 		if (row && by_kernel(row)) {
-			args_of(&r, CTL_ABI_NATIVE, arg);
+			regs_args(&r, CTL_ABI_NATIVE, arg);
 			k->ts_addr = arg[row->arg];
 			k->ts_micro = row->kind == T_SELECT;
 			k->ts_since = now_ns();
@@ -506,7 +487,7 @@ void repair_exit(struct lwp *l)
 	l->repair.watching = false;
 }
 
-/* Signals that do nothing unless they are caught: signal(7). */
+/* It does nothing to this process. */
 static bool harmless(const struct lwp *l, int sig)
 {
 	struct ctl_procinfo pi;
@@ -515,8 +496,7 @@ static bool harmless(const struct lwp *l, int sig)
 		return false;
 	if (pi.sigign & CTL_SIGBIT(sig))
 		return true;
-	return (sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH ||
-		sig == SIGCONT) && !(pi.sigcgt & CTL_SIGBIT(sig));
+	return ignored_by_nature(sig) && !(pi.sigcgt & CTL_SIGBIT(sig));
 }
 
 void repair_signal(struct lwp *l, int sig)

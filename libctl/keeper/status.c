@@ -69,16 +69,13 @@ void status_lwp(struct lwp *l, struct ctl_lwpstatus *s)
 		    ((int64_t)s->reg.rax == -EINTR ||
 		     ((int64_t)s->reg.rax <= -512 &&
 		      (int64_t)s->reg.rax >= -516))) {
-			bool narrow = s->reg.cs == 0x23;
-			uint64_t a64[6] = { s->reg.rdi, s->reg.rsi, s->reg.rdx,
-					    s->reg.r10, s->reg.r8,  s->reg.r9 };
-			uint64_t a32[6] = { s->reg.rbx, s->reg.rcx, s->reg.rdx,
-					    s->reg.rsi, s->reg.rdi, s->reg.rbp };
+			int abi = s->reg.cs == 0x23 ? CTL_ABI_COMPAT :
+						      CTL_ABI_NATIVE;
+			uint64_t arg[6];
 
 			s->flags |= PR_ASLEEP;
-			copy_call(s, s->reg.orig_rax,
-				  narrow ? CTL_ABI_COMPAT : CTL_ABI_NATIVE,
-				  narrow ? a32 : a64);
+			regs_args(&s->reg, abi, arg);
+			copy_call(s, s->reg.orig_rax, abi, arg);
 		}
 	}
 	if (ptrace(PTRACE_GETSIGMASK, l->tid, (void *)8, &mask) == 0)

@@ -19,9 +19,10 @@
  *     keeper were killed.
  *
  * Attached is not disturbed: PTRACE_SEIZE stops nothing, a thread runs with
- * PTRACE_CONT unless someone traces its calls, and the keeper never detaches:
- * when it exits the kernel lets every tracee go without waking those that
- * sleep, where PTRACE_DETACH would need them stopped first.
+ * PTRACE_CONT unless someone traces its calls, and the keeper detaches only from
+ * newborn children that nobody follows: when it exits the kernel lets every
+ * tracee go without waking those that sleep, where PTRACE_DETACH would need them
+ * stopped first.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -226,6 +227,25 @@ struct lwp *proc_representative(struct proc *p)
 }
 
 /* -- memory and registers ------------------------------------------------- */
+
+void regs_args(const struct ctl_regs *r, int abi, uint64_t arg[6])
+{
+	if (abi == CTL_ABI_COMPAT) {
+		uint64_t a[6] = { r->rbx, r->rcx, r->rdx,
+				  r->rsi, r->rdi, r->rbp };
+		int i;
+
+		for (i = 0; i < 6; i++)
+			arg[i] = (uint32_t)a[i];
+	} else {
+		arg[0] = r->rdi;
+		arg[1] = r->rsi;
+		arg[2] = r->rdx;
+		arg[3] = r->r10;
+		arg[4] = r->r8;
+		arg[5] = r->r9;
+	}
+}
 
 int lwp_getregs(struct lwp *l, struct ctl_regs *r)
 {
@@ -1247,7 +1267,7 @@ static void on_death(struct lwp *l, int status)
 
 /* -- stops ---------------------------------------------------------------- */
 
-static bool ignored_by_nature(int sig)
+bool ignored_by_nature(int sig)
 {
 	return sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH ||
 	       sig == SIGCONT;
@@ -1416,7 +1436,6 @@ static void on_exit_stop(struct lwp *l, const struct __ptrace_syscall_info *si)
 {
 	bool unseen = !l->insys, newborn = l->newborn;
 	struct ctl_regs r;
-	int i;
 
 	l->kind = STOP_EXIT;
 	l->newborn = false;
@@ -1430,16 +1449,7 @@ static void on_exit_stop(struct lwp *l, const struct __ptrace_syscall_info *si)
 		l->nr = r.orig_rax;
 		l->abi = abi_of(si->arch, l->nr);
 		l->entry_time = now_ns();
-		if (l->abi == CTL_ABI_COMPAT) {
-			uint64_t a[6] = { r.rbx, r.rcx, r.rdx,
-					  r.rsi, r.rdi, r.rbp };
-			for (i = 0; i < 6; i++)
-				l->arg[i] = (uint32_t)a[i];
-		} else {
-			uint64_t a[6] = { r.rdi, r.rsi, r.rdx,
-					  r.r10, r.r8,	r.r9 };
-			memcpy(l->arg, a, sizeof(a));
-		}
+		regs_args(&r, l->abi, l->arg);
 	}
 	if (l->interrupted && repair_hides(l, l->ret)) {
 		l->hidden = true;
@@ -1530,24 +1540,14 @@ static bool step_trap_pending(const struct lwp *l)
 static void note_restart(struct lwp *l)
 {
 	struct ctl_regs r;
-	int i;
 
 	if (l->insys || l->hidden || l->told_restart ||
-	    !syscalls_wanted(l->proc) || lwp_getregs(l, &r) < 0 || (int64_t)r.orig_rax < 0 ||
-	    (int64_t)r.rax != -516)
+	    !syscalls_wanted(l->proc) || lwp_getregs(l, &r) < 0 ||
+	    (int64_t)r.orig_rax < 0 || (int64_t)r.rax != -516)
 		return;
 	l->nr = r.orig_rax;
 	l->abi = r.cs == 0x23 ? CTL_ABI_COMPAT : CTL_ABI_NATIVE;
-	if (l->abi == CTL_ABI_COMPAT) {
-		uint64_t a[6] = { r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp };
-
-		for (i = 0; i < 6; i++)
-			l->arg[i] = (uint32_t)a[i];
-	} else {
-		uint64_t a[6] = { r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9 };
-
-		memcpy(l->arg, a, sizeof(a));
-	}
+	regs_args(&r, l->abi, l->arg);
 	l->entry_time = now_ns();
 	l->ret = r.rax;
 	l->hidden = true;
