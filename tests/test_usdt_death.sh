@@ -399,6 +399,24 @@ testTargetKilledAtABirth()
 	assert_soon gone "$keeper"
 }
 
+# One without privileges has breakpoints, and a guardian for them.
+testKeeperOfAnOrdinaryUserKilled()
+{
+	needs_keeper "its death" || return 0
+	needs_root "to become an ordinary user" || return 0
+	needs_command setpriv || return 0
+	user_dir
+	user_spawn "$TRACEES/probed" 2 0 300000
+	wait_until grep -q '^ready$' "$out"
+	semaphore=$(pusdt list -j "$pid" test:guarded | jq -r .semaphore)
+	picture "$pid" "$tmp/before"
+	ok as_user pusdt enable "$pid" test:wide test:guarded
+	same_picture "$pid" && fail "nothing was enabled"
+	kill -9 "$(tracer "$pid")"
+	wait_until settled "$pid" || fail "something is left"
+	ok as_user pusdt status "$pid"
+}
+
 # A dead keeper's socket is swept when the next one starts.
 testSocketsAreSwept()
 {
