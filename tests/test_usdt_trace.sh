@@ -457,22 +457,27 @@ testTwoCommandsShareASite()
 }
 
 # What needs breakpoints takes the site from those that need none, of whom there
-# are enough that the kernel is not waited for when they end.
+# are enough that the kernel is not waited for when they end.  In a file of its
+# own: a uprobe in another process, as of a test before whose server takes long
+# to close them, would take the breakpoint out.
 testBreakpointAtASiteOfManyProbes()
 {
-	target probed 1 0 500
+	cp "$TRACEES/probed" "$tmp/many"
+	target "$tmp/many" 1 0 500
 	for i in 1 2; do
 		pusdt trace -o "$tmp/many.$i" "$pid" test:imm test:global \
-			test:lost test:guarded 2>/dev/null &
+			test:lost test:guarded 2>"$tmp/many.e$i" &
 		started="$started $!"
+		wait_until grep -q test:lost "$tmp/many.$i" 2>/dev/null ||
+			fail "$(cat "$tmp/many.e$i")"
 	done
-	wait_until is_enabled "$pid" 8
 	server=$(tracer "$pid")
 	ok pusdt enable --once "$pid" test:imm test:global test:lost
 	for i in 1 2; do
 		n=$(grep -c "^[^ ]* $pid/.*test:imm" "$tmp/many.$i")
-		assert_soon eval '[ "$(grep -c "^[^ ]* $pid/.*test:imm" \
-			"$tmp/many.$i")" -gt $((n + 20)) ]'
+		wait_until eval '[ "$(grep -c "^[^ ]* $pid/.*test:imm" \
+			"$tmp/many.$i")" -gt $((n + 20)) ]' ||
+			fail "$n: $(cat "$tmp/many.e$i") $(pusdt status "$pid")"
 	done
 	assertEquals "the same server" "$server" "$(tracer "$pid")"
 	ok pusdt disable "$pid"
