@@ -67,7 +67,8 @@ int cmd_parse_u64(const char *s, uint64_t max, uint64_t *value);
  */
 int cmd_seconds(struct argp_state *state, const char *arg);
 
-int64_t cmd_now_ms(void); /* CLOCK_MONOTONIC */
+uint64_t cmd_now_ns(void); /* CLOCK_MONOTONIC */
+int64_t cmd_now_ms(void);  /* the same */
 
 /* ----------------------------------------------------------- histograms -- */
 

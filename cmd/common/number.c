@@ -61,10 +61,15 @@ int cmd_seconds(struct argp_state *state, const char *arg)
 	return ms;
 }
 
-int64_t cmd_now_ms(void)
+uint64_t cmd_now_ns(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+	return t.tv_sec * UINT64_C(1000000000) + t.tv_nsec;
+}
+
+int64_t cmd_now_ms(void)
+{
+	return cmd_now_ns() / 1000000;
 }

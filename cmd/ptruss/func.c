@@ -42,6 +42,7 @@ struct group {
 	unsigned n;
 	pid_t *pids; /* who has it */
 	unsigned npids;
+	uint64_t since; /* CLOCK_MONOTONIC ns */
 };
 
 struct call {
@@ -149,12 +150,17 @@ static void group_free(struct group *g)
 }
 
 /* The process does not have it any more; only: this one, or NULL for all. */
-static void forget(struct funcs *f, pid_t pid, const struct group *only)
+#define EVER UINT64_MAX
+
+/* pid has those no more that are from before that time; only: just that one. */
+static void forget(struct funcs *f, pid_t pid, const struct group *only,
+		   uint64_t before)
 {
 	struct group **at = &f->groups, *g;
 
 	while ((g = *at)) {
-		for (unsigned i = 0; (!only || g == only) && i < g->npids; i++)
+		for (unsigned i = 0; (!only || g == only) &&
+				     g->since < before && i < g->npids; i++)
 			if (g->pids[i] == pid)
 				g->pids[i--] = g->pids[--g->npids];
 		if (g->npids) {
@@ -326,7 +332,8 @@ static int add_object(struct session *s, struct traced *t, struct image *im,
 			*g[i] = (struct group){ .stop = i,
 						.object = first->object,
 						.low = first->low,
-						.image = im };
+						.image = im,
+						.since = cmd_now_ns() };
 	}
 	for (; more == 1 && (*x)->low == first->low;
 	     more = ctl_funcs_next(im->funcs, x)) {
@@ -388,7 +395,7 @@ static void drop_unmapped(struct session *s, struct traced *t,
 		if (there)
 			continue;
 		ctl_probe_disable(t->h, g->id);
-		forget(s->funcs, pid, g);
+		forget(s->funcs, pid, g, EVER);
 	}
 }
 
@@ -402,8 +409,10 @@ static int watch_loader(struct session *s, struct traced *t, uint64_t addr)
 		r = ctl_probe_enable_address(t->h, addr, ++s->funcs->last_id,
 					     CTL_PROBE_HANDLE | CTL_PROBE_STOP);
 	while (r == -EEXIST);
-	if (r == 0)
+	if (r == 0) {
 		t->loader = s->funcs->last_id;
+		t->loader_since = cmd_now_ns();
+	}
 	return r;
 }
 
@@ -488,6 +497,24 @@ static bool ours(const struct traced *t, const struct ctl_lwpstatus *l)
 	       !ctl_sysset_has(&t->old_sysexit, l->sysabi, l->what);
 }
 
+/*
+ * It has executed another program, which has no probes but those that were
+ * enabled when somebody looked at it since.
+ */
+static void renew(struct session *s, struct traced *t, uint64_t when)
+{
+	const struct group *g;
+
+	for (g = s->funcs->groups; g; g = g->next)
+		if (g->since < when && group_has(g, ctl_pid(t->h)))
+			ctl_probe_disable(t->h, g->id);
+	forget(s->funcs, ctl_pid(t->h), NULL, when);
+	if (t->loader && t->loader_since < when) {
+		ctl_probe_disable(t->h, t->loader);
+		t->loader = 0;
+	}
+}
+
 int func_serve(struct session *s, struct traced *t)
 {
 	struct ctl_status st = { .size = sizeof(st) };
@@ -500,9 +527,8 @@ int func_serve(struct session *s, struct traced *t)
 		return 1;
 	if (!ours(t, &st.lwp))
 		return 0;
-	/* A new program has none of our probes. */
 	if (is_exec(&st.lwp) && st.lwp.sysret == 0)
-		t->loader = 0;
+		renew(s, t, st.lwp.stop_time);
 	r = look(s, t);
 	if (r < 0 && r != -ENOENT)
 		cmd_fail(r, "trace functions of", t->name);
@@ -680,13 +706,13 @@ void func_life(struct session *s, const struct ctl_rec *rec)
 				group_add(g, k->child_pid);
 		break;
 	case CTL_REC_EXEC:
-		forget(f, rec->pid, NULL);
+		forget(f, rec->pid, NULL, rec->time);
 		thread_forget(f, rec->tid);
 		break;
 	case CTL_REC_EXIT:
 		thread_forget(f, rec->tid);
 		if (x->process)
-			forget(f, rec->pid, NULL);
+			forget(f, rec->pid, NULL, EVER);
 		break;
 	}
 }

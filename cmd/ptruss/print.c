@@ -89,15 +89,6 @@ void print_stop_text(const struct session *s, const struct event *e,
 				   sizeof(what)));
 }
 
-/* As the clock of the records. */
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
 /* A thread that was found asleep in a call, or that was stopped. */
 int print_stop(struct session *s, const struct traced *t,
 	       const struct ctl_lwpstatus *l, const char *why)
@@ -113,7 +104,7 @@ int print_stop(struct session *s, const struct traced *t,
 		return 0;
 	*r = (struct ctl_rec_syscall){
 		.h = { .type = CTL_REC_SYSENTRY, .tid = l->tid,
-		       .pid = ctl_pid(t->h), .time = now_ns() },
+		       .pid = ctl_pid(t->h), .time = cmd_now_ns() },
 		.nr = l->syscall,
 		.abi = l->sysabi,
 	};

@@ -49,6 +49,7 @@ struct traced {
 	bool watched; /* func_start(), and what it had before */
 	struct ctl_sysset old_sysexit;
 	uint32_t loader; /* our probe on the dynamic linker, or 0 */
+	uint64_t loader_since; /* CLOCK_MONOTONIC ns */
 	pid_t *live; /* processes whose records come by this handle */
 	unsigned nlive, room;
 	uint64_t lost; /* records, as far as they have been told */
@@ -73,6 +74,7 @@ struct session {
 	struct funcs *funcs; /* -u */
 	bool timeline_begun;
 	struct traced born; /* live[]: children to look after, for -f with -T */
+	struct traced vforked; /* live[]: these of them */
 	int64_t last_busy;  /* when there last was something to read */
 	bool told_sleep;    /* of those that sleep since then */
 	bool failed; /* to write, and it was told */

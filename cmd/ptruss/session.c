@@ -61,6 +61,14 @@ void session_catch_signals(void)
 
 /* -- attaching ------------------------------------------------------------ */
 
+static bool live_has(const struct traced *t, pid_t pid)
+{
+	for (unsigned i = 0; i < t->nlive; i++)
+		if (t->live[i] == pid)
+			return true;
+	return false;
+}
+
 static int live_add(struct traced *t, pid_t pid)
 {
 	if (t->nlive == t->room) {
@@ -253,8 +261,11 @@ static void note_life(struct session *s, struct traced *t,
 			live_add(t, f->child_pid);
 		if ((s->opt->follow && (s->opt->stops || s->opt->inject ||
 					s->opt->nfuncs)) ||
-		    t->held)
+		    t->held) {
 			live_add(&s->born, f->child_pid);
+			if (f->kind == CTL_FORK_VFORK)
+				live_add(&s->vforked, f->child_pid);
+		}
 	}
 	if (rec->type == CTL_REC_LOST)
 		t->lost += ((const struct ctl_rec_lost *)(const void *)rec)->count;
@@ -295,8 +306,13 @@ static void look_at_born(struct session *s, struct traced *t)
 
 	if (!s->opt->nfuncs || ctl_status(t->h, &st) < 0)
 		return;
-	/* Stopped already: at the end of an exec, for us to look. */
-	r = st.flags & PR_ISTOP ? 0 : func_start(s, t, &st);
+	/*
+	 * Stopped already: at the end of an exec, for us to look.  Vforked: on
+	 * its parent's memory, with its parent's probes, until that.
+	 */
+	if (st.flags & PR_ISTOP || live_has(&s->vforked, ctl_pid(t->h)))
+		return;
+	r = func_start(s, t, &st);
 	if (r < 0 && r != -ENOENT)
 		cmd_fail(r, "trace functions of", "a child");
 }
@@ -325,7 +341,7 @@ static void look_after_born(struct session *s)
 			ctl_close(h);
 		}
 	}
-	s->born.nlive = 0;
+	s->born.nlive = s->vforked.nlive = 0;
 }
 
 /* Children have handles only to see them stop: not many thousands of them. */
@@ -653,6 +669,7 @@ void session_close(struct session *s)
 		free(t->live);
 	}
 	free(s->born.live);
+	free(s->vforked.live);
 	free(s->polls);
 	free(s->v);
 	s->v = NULL;
