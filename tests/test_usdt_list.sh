@@ -120,6 +120,7 @@ END
 # 1000 probes that have all 4500 offsets each, and 255 arguments.
 testDofWithOverlappingProbes()
 {
+	[ "${CTL_SLOW:-}" ] && { skip "takes long where a machine is emulated"; return 0; }
 	needs_command python3 || return 0
 	python3 - <<'END' >"$tmp/dof"
 import struct, sys
@@ -150,6 +151,7 @@ END
 # As many declarations of one probe as it has sites.
 testManyDeclarationsOfOneProbe()
 {
+	[ "${CTL_SLOW:-}" ] && { skip "takes long where a machine is emulated"; return 0; }
 	needs_command python3 || return 0
 	needs_command jq || return 0
 	python3 - <<'END' >"$tmp/notes"
