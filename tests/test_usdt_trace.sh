@@ -342,7 +342,8 @@ testWatcherHasNothingOfTheCommands()
 	case $held in
 	*"$tmp"*) fail "held: $held" ;;
 	esac
-	assertEquals "sockets" 1 "$(echo "$held" | grep -c socket:)"
+	assertEquals "handles: $held" 1 \
+		"$(echo "$held" | grep -c 'socket:\|/dtrace_ctl$\|/ctl$')"
 	ok pusdt disable "$pid"
 }
 
