@@ -376,8 +376,8 @@ static void copy_self(const char *path, mode_t mode, uid_t owner)
 	CHECK(chown(path, owner, owner) == 0 && chmod(path, mode) == 0);
 }
 
-/* Executes path when told, as uid 1000. */
-static pid_t execer(const char *path)
+/* As uid 1000, executes path with arg when told, itself or in a child. */
+static pid_t execer(const char *path, const char *arg, int in_child)
 {
 	pid_t pid;
 
@@ -389,7 +389,11 @@ static pid_t execer(const char *path)
 		sh->ready = 1;
 		while (!sh->go)
 			;
-		execl(path, path, "spin", NULL);
+		if (in_child && fork() != 0)
+			for (;;)
+				pause();
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl(path, path, arg, NULL);
 		_exit(98);
 	}
 	while (!sh->ready)
@@ -413,7 +417,7 @@ static int exe_is(pid_t pid, const char *path)
 /* uid: who holds the handle; the target executes a file it may not see. */
 static int held_exec(const char *path, uid_t uid, int *kept)
 {
-	pid_t pid = execer(path), p;
+	pid_t pid = execer(path, "spin", 0), p;
 	int status;
 
 	*kept = 0;
@@ -503,26 +507,9 @@ static void test_exec(void)
 /* How many calls of a followed child that executes path uid 1000 is told of. */
 static int followed_exec(const char *path)
 {
-	pid_t pid, p;
+	pid_t pid = execer(path, "call", 1), p;
 	int status;
 
-	memset((void *)sh, 0, sizeof(*sh));
-	pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		become(1000);
-		sh->ready = 1;
-		while (!sh->go)
-			;
-		if (fork() == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			execl(path, path, "call", NULL);
-			_exit(98);
-		}
-		pause();
-	}
-	while (!sh->ready)
-		usleep(1000);
 	p = fork();
 	if (p == 0) {
 		struct {
