@@ -195,10 +195,10 @@ testInterruptWhileNobodyReads()
 	exec 8<&-
 }
 
-# In write(2), of a descriptor that takes no more.
+# In write(2) to the standard output: messages to the module are writes, too.
 waits_to_write()
 {
-	read -r call rest <"/proc/$1/syscall" && [ "$call" = 1 ]
+	read -r call fd rest <"/proc/$1/syscall" && [ "$call $fd" = "1 0x1" ]
 }
 
 # -- JSON -----------------------------------------------------------------
