@@ -298,6 +298,8 @@ bool ctl_on_complete(struct task_struct *p, int sig);
 void ctl_on_completed(struct task_struct *p, int sig);
 void ctl_on_signal_deliver(void *data, int sig, struct kernel_siginfo *info,
 			   struct k_sigaction *ka);
+void ctl_on_signal_generate(void *data, int sig, struct kernel_siginfo *info,
+			    struct task_struct *p, int group, int result);
 void ctl_signal_work(struct ctl_lwp *lwp);
 void ctl_signal_resume(struct ctl_lwp *lwp, u32 flags);
 void ctl_step_arm(struct ctl_lwp *lwp);	  /* current */

@@ -14,6 +14,7 @@
  *   dequeue_signal()      a kprobe: not one that came just now
  *   complete_signal()     a kretprobe: fatal signals are not received
  *   signal_deliver
+ *   signal_generate       those that are ignored get no farther
  *
  * A kernel without one of them refuses what needs it: ENOSYS.
  */
@@ -118,7 +119,7 @@ static int sig_switch(bool on)
 	int err;
 
 	if (on) {
-		if (!ctl_sym.signal_deliver)
+		if (!ctl_sym.signal_deliver || !ctl_sym.signal_generate)
 			return -ENOSYS;
 		err = probe_on(&get_signal_probe, "get_signal", get_signal_pre);
 		if (err)
@@ -131,13 +132,20 @@ static int sig_switch(bool on)
 						ctl_on_signal_deliver, NULL);
 		if (err)
 			goto off_dequeue;
+		err = tracepoint_probe_register(ctl_sym.signal_generate,
+						ctl_on_signal_generate, NULL);
+		if (err)
+			goto off_deliver;
 		complete_switch(true);
 		return 0;
 	}
 	complete_switch(false);
+	err = 0;
+	tracepoint_probe_unregister(ctl_sym.signal_generate,
+				    ctl_on_signal_generate, NULL);
+off_deliver:
 	tracepoint_probe_unregister(ctl_sym.signal_deliver,
 				    ctl_on_signal_deliver, NULL);
-	err = 0;
 off_dequeue:
 	unregister_kprobe(&dequeue_signal_probe);
 off_get:

@@ -26,6 +26,10 @@
  * signal in real_blocked; so, for the time of that function and under the lock
  * that it is called with, every thread of a process that we trace has.
  *
+ * And one that is ignored is dropped where it is sent.  It is recorded there, and
+ * nobody stops: were it queued, as ptrace(2) has it, the thread would come out of
+ * its system call for it, epoll_wait() and others with EINTR.
+ *
  * A fault is a signal that the kernel raised for an instruction
  * (ctl_fault_of()).
  *
@@ -36,8 +40,11 @@
  * one; sys_exit ends that step (syscall.c).
  */
 #include <asm/processor-flags.h>
+#include <linux/cred.h>
 #include <linux/kdebug.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched/task_stack.h>
+#include <trace/events/signal.h>
 
 #include "control.h"
 
@@ -228,6 +235,54 @@ void ctl_on_signal_deliver(void *data, int sig, struct kernel_siginfo *info,
 	if (lwp->step_done || atomic_read(&lwp->npending)) {
 		ctl_kick(lwp);
 	}
+out:
+	rcu_read_unlock();
+}
+
+/* Does p, which nobody traces with ptrace(2), ignore it?  siglock held. */
+static bool ignores(struct task_struct *p, int sig)
+{
+	__sighandler_t handler = p->sighand->action[sig - 1].sa.sa_handler;
+
+	return handler == SIG_IGN ||
+	       (handler == SIG_DFL && sig_kernel_ignore(sig));
+}
+
+/* Sent to p, with what result; siglock held, maybe in an interrupt. */
+void ctl_on_signal_generate(void *data, int sig, struct kernel_siginfo *info,
+			    struct task_struct *p, int group, int result)
+{
+	struct ctl_lwp *lwp;
+	kernel_siginfo_t own;
+	u64 bit = CTL_SIGBIT(sig);
+
+	if (result != TRACE_SIGNAL_IGNORED)
+		return;
+	rcu_read_lock();
+	lwp = ctl_lwp_find(p);
+	if (!lwp || !(READ_ONCE(lwp->proc->want) & CTL_WANT_SIG) ||
+	    !ignores(p, sig))
+		goto out;
+	if (p == current && (lwp->sig_pass & bit)) {
+		/* We put it back: it came when it was not ignored yet. */
+		lwp->sig_pass &= ~bit;
+		lwp->sig_recorded &= ~bit;
+		goto out;
+	}
+	if (info == SEND_SIG_NOINFO || info == SEND_SIG_PRIV) {
+		clear_siginfo(&own);
+		own.si_signo = sig;
+		own.si_code = SI_KERNEL;
+		if (info == SEND_SIG_NOINFO) {
+			own.si_code = SI_USER;
+			own.si_pid = task_tgid_nr_ns(current,
+						     task_active_pid_ns(p));
+			own.si_uid = from_kuid_munged(task_cred_xxx(p, user_ns),
+						      current_uid());
+		}
+		info = &own;
+	}
+	ctl_record_signal(lwp, info, 0, 0);
 out:
 	rcu_read_unlock();
 }

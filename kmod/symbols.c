@@ -65,6 +65,7 @@ static void match_tracepoint(struct tracepoint *tp, void *priv)
 		{ "sys_enter", &ctl_sym.sys_enter },
 		{ "sys_exit", &ctl_sym.sys_exit },
 		{ "signal_deliver", &ctl_sym.signal_deliver },
+		{ "signal_generate", &ctl_sym.signal_generate },
 		{ "task_newtask", &ctl_sym.newtask },
 		{ "sched_process_exec", &ctl_sym.exec },
 		{ "sched_process_exit", &ctl_sym.exit },

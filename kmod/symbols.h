@@ -20,7 +20,7 @@ struct ctl_symbols {
 	const struct user_regset_view *(*regset_view)(struct task_struct *t);
 	/* tracepoints, by name */
 	struct tracepoint *sys_enter, *sys_exit;
-	struct tracepoint *signal_deliver;
+	struct tracepoint *signal_deliver, *signal_generate;
 	struct tracepoint *newtask, *exec, *exit;
 };
 extern struct ctl_symbols ctl_sym;

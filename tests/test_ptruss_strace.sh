@@ -322,7 +322,7 @@ testWaiting()
 {
 	needs_command python3 && has strace || return 0
 	python=$(PATH=/usr/bin:$PATH command -v python3)
-	# The module hears of no signal that is ignored.
+	# The module tells of one that is ignored when it is sent, within the call.
 	[ "$CTL_BACKEND" != keeper ] || sigchld=1
 	without='brk|mmap|munmap|mprotect|madvise'
 	same "$python" -I -c 'import os, select, signal, time

@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -564,6 +565,59 @@ static void test_fatal_signal(void)
 	unring();
 }
 
+/* Waits in a call that any signal would end, and ignores those that come. */
+static void ignorer(void)
+{
+	struct itimerval soon = { .it_value.tv_usec = 100000 };
+	int fd = epoll_create1(0);
+	struct epoll_event ev;
+
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGALRM, SIG_IGN);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	sh->go = 1;
+	sh->result = epoll_wait(fd, &ev, 1, -1);
+	sh->count++;
+	for (;;)
+		pause();
+}
+
+/* Dropped when it is sent: recorded, and the target knows nothing of it. */
+static void test_ignored(void)
+{
+	static const int sent[] = { SIGWINCH, SIGUSR1, SIGCONT };
+	struct ctl_record w = { .events = 1 << CTL_REC_SIGNAL, .signals = -1 };
+	pid_t pid = start(ignorer);
+	int fd = bind_pid(pid, 0, 0);
+	struct ctl_rec_signal *r;
+
+	part = "ignored";
+	CHECK(ring(fd, 1 << 20, 0) == 0);
+	CHECK(msg(fd, PCRECORD, &w, sizeof(w)) == 0);
+	CHECK(msg1(fd, PCSTRACE, -1) == 0);
+	while (!sh->go)
+		nap(0.01);
+	/* by a timer, from an interrupt */
+	CHECK((r = (void *)next(fd)) && r->signo == SIGALRM);
+	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++) {
+		siginfo_t si;
+
+		kill(pid, sent[i]);
+		r = (void *)next(fd);
+		CHECK(r && r->h.type == CTL_REC_SIGNAL && r->signo == sent[i] &&
+		      r->h.pid == pid);
+		if (!r)
+			continue;
+		memcpy(&si, r->info, sizeof(si));
+		CHECK(si.si_code == SI_USER && si.si_pid == getpid());
+	}
+	CHECK(rests() && !sh->count);
+	CHECK(status(fd).nstopped == 0);
+	close(fd);
+	unring();
+	finish(pid);
+}
+
 static void writer(void)
 {
 	int p[2];
@@ -852,6 +906,7 @@ int main(int argc, char **argv)
 		{ "faults", test_faults },
 		{ "step_fork", test_step_fork },
 		{ "fatal_signal", test_fatal_signal },
+		{ "ignored", test_ignored },
 		{ "records", test_records },
 		{ "drop", test_drop },
 		{ "capture", test_capture },
