@@ -383,6 +383,19 @@ passed()
 	grep -c '^passed$' "$out"
 }
 
+# The same, and its one child has not been looked after: it is where it was born.
+stopped_with_a_child()
+{
+	stopped_at_a_birth || return
+	child=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null)
+	child=${child% }
+	[ "$child" ] && [ "$(states "$pid")" = t ] && [ "$(state "$child")" = t ] &&
+		read -r call rest <"/proc/$pid/syscall" && [ "$call" = 56 ] &&
+		return
+	kill -CONT "$keeper"
+	return 1
+}
+
 # A child whose parent was killed before it was heard of is as well as others.
 testTargetKilledAtABirth()
 {
@@ -390,7 +403,7 @@ testTargetKilledAtABirth()
 	target probed 1 0 500 forktell
 	CTL_EVENTS=ptrace ok pusdt enable "$pid" test:child
 	keeper=$(tracer "$pid")
-	assert_soon stopped_at_a_birth
+	assert_soon stopped_with_a_child
 	n=$(passed)
 	kill -9 "$pid"
 	kill -CONT "$keeper"
