@@ -390,6 +390,7 @@ int source_program(struct client *c, unsigned k)
 	const struct capture *cap = c->captures ? c->captures[k] : NULL;
 	struct src_program *p = &c->source->programs[k];
 	uint32_t at_entry = 0, at_exit = 0;
+	const struct ctl_capop *op;
 	unsigned i;
 
 	/* The target may be running it: never more operations than are there. */
@@ -398,11 +399,12 @@ int source_program(struct client *c, unsigned k)
 	if (!cap)
 		return 0;
 	for (i = 0; i < cap->nop; i++) {
-		/* Stacks are larger than a record of ours may be. */
-		if (cap->op[i].limit >= SRC_DATA ||
-		    cap->op[i].op == CTL_CAP_STACK)
+		/* Stacks are larger than a record of ours may be; paths are not. */
+		op = &cap->op[i];
+		if ((op->limit > SRC_LEN && op->op != CTL_CAP_STR) ||
+		    op->limit > SRC_LEN + 1 || op->op == CTL_CAP_STACK)
 			return -E2BIG;
-		if (cap->op[i].when == CTL_AT_EXIT)
+		if (op->when == CTL_AT_EXIT)
 			at_exit |= 1U << i;
 		else
 			at_entry |= 1U << i;

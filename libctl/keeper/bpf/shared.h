@@ -6,7 +6,14 @@
 #define SRC_RING_BYTES (8U << 20)
 #define SRC_PIDS (1U << 22)	   /* process numbers are below */
 #define SRC_PROGRAMS (2 * CTL_SYSSET_BITS) /* native, then compat */
-#define SRC_DATA 8192U /* captures of one record; a power of two */
+/*
+ * Captures of one record: each begins at SRC_AT at most and has SRC_LEN bytes at
+ * most (a mask: a power of two, less one).  A slot with what the kernel adds to it
+ * has to fit 8 KiB, the most that kernels from 6.19 on allocate for one.
+ */
+#define SRC_AT 3328U
+#define SRC_LEN 4095U
+#define SRC_DATA (SRC_AT + SRC_LEN + 1 + 64)
 #define SRC_VECTOR 64  /* strings of a vector */
 #define SRC_IOVECS 16  /* iovecs whose data is copied */
 
@@ -28,7 +35,7 @@ struct src_slot {
 	__u32 entered; /* an entry was seen, its exit not yet */
 	__u64 arg[8]; /* 6, in a form that the verifier can index */
 	struct ctl_rec_syscall rec;
-	__u8 data[2 * SRC_DATA];
+	__u8 data[SRC_DATA];
 };
 
 #endif

@@ -77,6 +77,16 @@ __u32 full; /* the ring was half full; cleared by the keeper */
 /* Hide a value's range from the compiler, which would drop the mask that the
  * verifier wants to see. */
 #define HIDE(v) __asm__ volatile("" : "+r"(v))
+/* By hand: the compiler compares a copy, of which the verifier learns nothing. */
+#define AT_MOST(v, most)                                  \
+	({                                                \
+		__u64 v_ = v;                             \
+		__asm__ volatile("if %0 <= %1 goto +1\n"  \
+				 "%0 = %1"                \
+				 : "+r"(v_)               \
+				 : "i"(most));            \
+		v_;                                       \
+	})
 
 static bool is_traced(void)
 {
@@ -138,10 +148,9 @@ static void copy_args(struct src_slot *s, const struct regs *g, int abi)
 
 static void emit(struct src_slot *s, __u32 type)
 {
-	__u32 len = s->used;
+	__u32 len = AT_MOST((s->used + 7) & ~7U, SRC_DATA);
 	__u64 flags = BPF_RB_NO_WAKEUP, avail;
 
-	len = (len + 7) & ~7U;
 	s->rec.h.len = sizeof(s->rec) + len;
 	s->rec.h.type = type;
 	s->rec.ncap = s->ncap;
@@ -152,37 +161,35 @@ static void emit(struct src_slot *s, __u32 type)
 		flags = BPF_RB_FORCE_WAKEUP;
 	if (avail >= SRC_RING_BYTES / 2)
 		full = 1;
-	if (bpf_ringbuf_output(&ring, &s->rec,
-			       sizeof(s->rec) + (len & (2 * SRC_DATA - 1)),
-			       flags) < 0)
+	if (bpf_ringbuf_output(&ring, &s->rec, sizeof(s->rec) + len, flags) < 0)
 		__sync_fetch_and_add(&lost, 1);
 }
 
 /* -- captures --------------------------------------------------------------
  *
  * A capture's bytes go to data[used ..], behind its struct ctl_cap at data[cap].
- * Offsets and lengths are masked to SRC_DATA, half of what data has: that is
- * how the verifier knows that they lie inside.  The functions without "static"
+ * Offsets are SRC_AT at most and lengths SRC_LEN, and data has room for both: that
+ * is how the verifier knows that they lie inside.  The functions without "static"
  * are verified once each instead of once a call, and have to ask whether they
  * got a pointer.
  */
 
-#define MASK (SRC_DATA - 1)
-#define BOUND(v)               \
-	({                     \
-		__u32 v_ = v;  \
-		HIDE(v_);      \
-		v_ & MASK;     \
+#define OFFSET(v) AT_MOST(v, SRC_AT)
+#define LENGTH(v)            \
+	({                   \
+		__u32 l_ = v; \
+		HIDE(l_);    \
+		l_ & SRC_LEN; \
 	})
 
 static __u32 room(const struct src_slot *s)
 {
-	return MASK - (s->used & MASK);
+	return s->used > SRC_AT ? 0 : SRC_LEN;
 }
 
 static struct ctl_cap *cap_at(struct src_slot *s, __u32 cap)
 {
-	return (void *)&s->data[BOUND(cap)];
+	return (void *)&s->data[OFFSET(cap)];
 }
 
 /* Copy n bytes; as many as there are up to a page that is not there. */
@@ -194,12 +201,12 @@ __attribute__((noinline)) int take(struct src_slot *s, __u32 cap, __u64 addr, __
 	if (!s)
 		return 0;
 	c = cap_at(s, cap);
-	at = BOUND(s->used);
+	at = OFFSET(s->used);
 	if (want > room(s)) {
 		n = room(s);
 		c->flags |= CTL_CAPF_CUT;
 	}
-	n = BOUND(n);
+	n = LENGTH(n);
 	if (!n)
 		return 0;
 	if (bpf_probe_read_user(&s->data[at], n, (void *)addr) < 0) {
@@ -207,7 +214,7 @@ __attribute__((noinline)) int take(struct src_slot *s, __u32 cap, __u64 addr, __
 		first = 4096 - (addr & 4095);
 		if (first >= n)
 			return 0;
-		n = BOUND(first);
+		n = LENGTH(first);
 		if (bpf_probe_read_user(&s->data[at], n, (void *)addr) < 0)
 			return 0;
 	}
@@ -221,17 +228,17 @@ __attribute__((noinline)) int take_string(struct src_slot *s, __u32 cap, __u64 a
 					  __u32 limit)
 {
 	struct ctl_cap *c;
-	__u32 at, n = limit;
+	__u32 at, end, n = limit;
 	char last = 0;
 	long got;
 
 	if (!s)
 		return 0;
 	c = cap_at(s, cap);
-	at = BOUND(s->used);
+	at = OFFSET(s->used);
 	if (n > room(s))
 		n = room(s);
-	n = BOUND(n);
+	n = LENGTH(n);
 	if (!n) {
 		c->flags |= CTL_CAPF_CUT;
 		return 0;
@@ -248,7 +255,10 @@ __attribute__((noinline)) int take_string(struct src_slot *s, __u32 cap, __u64 a
 	/* It ends with a NUL in any case: was there one? */
 	if (bpf_probe_read_user(&last, 1, (void *)(addr + n - 1)) < 0 || !last)
 		return 1;
-	s->data[(at + n - 1) & (2 * SRC_DATA - 1)] = last;
+	end = at + n - 1;
+	HIDE(end);
+	if (end < SRC_DATA)
+		s->data[end] = last;
 	c->flags |= CTL_CAPF_CUT;
 	return 0;
 }
@@ -408,7 +418,7 @@ __attribute__((noinline)) int take_msghdr(struct src_slot *s, __u32 cap, __u64 a
 	if (!s)
 		return 0;
 	c = cap_at(s, cap);
-	at = BOUND(s->used);
+	at = OFFSET(s->used);
 	narrow = s->rec.abi == CTL_ABI_COMPAT;
 	if (room(s) < sizeof(m) + 64) {
 		c->flags |= CTL_CAPF_CUT;
@@ -544,9 +554,8 @@ __attribute__((noinline)) int run_one(struct src_slot *s,
 		return 0;
 	if (!s->arg[op->arg & 7])
 		return 0;
-	at = BOUND((s->used + 7) & ~7U);
-	s->used = at;
-	if (room(s) < sizeof(*c) + 8)
+	at = (s->used + 7) & ~7U;
+	if (at > SRC_AT)
 		return 0;
 	c = cap_at(s, at);
 	c->op = op->op;
