@@ -137,6 +137,8 @@ struct ctl_procinfo {
 int ctl_proc_info(pid_t pid, pid_t tid, struct ctl_procinfo *pi);
 /* It may not be controlled: ctl_fail(-EPERM) with why, and what helps. */
 int ctl_proc_denied(pid_t pid);
+/* May this process trace what is its user's and not its descendant?  (Yama) */
+bool ctl_may_trace_others(void);
 /* The start time alone. */
 int ctl_proc_start(pid_t pid, uint64_t *start);
 /* The CPU that a thread runs on, or ran on last; -errno. */

@@ -149,6 +149,11 @@ static int yama_scope(void)
 		     sizeof(buf)) < 0 ? 0 : atoi(buf);
 }
 
+bool ctl_may_trace_others(void)
+{
+	return geteuid() == 0 || yama_scope() == 0;
+}
+
 /* As ptrace(2) decides, step by step: "Ptrace access mode checking". */
 int ctl_proc_denied(pid_t pid)
 {

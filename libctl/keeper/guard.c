@@ -26,6 +26,12 @@
  * those when a thread begins to exit, before it lets the tracees go; then it is
  * a race.  (A pidfd tells only when the last thread of the process is dead.)
  *
+ * Where only a tracer may write to a process's code (proc_mem.force_override), the
+ * guardian cannot as long as the keeper is.  There it sends each thread of the
+ * tracees a SIGSTOP while all of them still wait for the keeper: let go of, each
+ * stops before it executes an instruction.  The guardian then is the tracer of
+ * one of them for as long as it takes to write, and continues the process.
+ *
  * When the guardian is killed, which the tracer's thread hears of as of any
  * child, another takes its place, with the same table.
  *
@@ -84,6 +90,7 @@ static unsigned first_free;       /* no free entry below */
 static pid_t guardian_pid;        /* 0: none */
 static int keeper_pidfd = -1;
 static bool no_text;              /* guard_try() */
+static bool by_tracing;           /* the same: code is written by its tracer */
 
 /* -- the guardian: async-signal-safe calls only --------------------------- */
 
@@ -146,15 +153,16 @@ static void undo_in_child(unsigned from, pid_t child)
 	close(fd);
 }
 
-static void undo_in_children(unsigned from, const char *thread)
+/* Each thread has children of its own. */
+static void each_child(unsigned from, pid_t pid, const char *thread,
+		       void (*fn)(unsigned from, pid_t child))
 {
 	char path[80], buf[4096];
 	ssize_t n, i;
 	pid_t child = 0;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%s/children",
-		 table[from].pid, thread);
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/children", pid, thread);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
@@ -166,14 +174,20 @@ static void undo_in_children(unsigned from, const char *thread)
 				continue;
 			}
 			if (child)
-				undo_in_child(from, child);
+				fn(from, child);
 			child = 0;
 		}
 	close(fd);
 }
 
-/* Each thread has children of its own.  readdir(3) would allocate. */
-static void undo_in_all_children(unsigned from)
+static void undo_in_children(unsigned from, pid_t pid, const char *thread)
+{
+	each_child(from, pid, thread, undo_in_child);
+}
+
+/* Call fn(from, number) for each thread.  readdir(3) would allocate. */
+static void each_thread(pid_t pid, unsigned from,
+			void (*fn)(unsigned from, pid_t pid, const char *thread))
 {
 	struct {
 		uint64_t ino;
@@ -187,7 +201,7 @@ static void undo_in_all_children(unsigned from)
 	long n, at;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", table[from].pid);
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return;
@@ -195,7 +209,7 @@ static void undo_in_all_children(unsigned from)
 		for (at = 0; at < n; at += d->len) {
 			d = (void *)(buf + at);
 			if (d->name[0] != '.')
-				undo_in_children(from, d->name);
+				fn(from, pid, d->name);
 		}
 	close(fd);
 }
@@ -219,12 +233,158 @@ static void undo_all(void)
 			put_byte_back(&table[i], table[i].memfd);
 	for (i = 0; i < shared->used; i++)
 		if (table[i].kind == GUARD_BYTE && is_first(i))
-			undo_in_all_children(i);
+			each_thread(table[i].pid, i, undo_in_children);
 		else if (table[i].kind == GUARD_COUNT)
 			count_down(&table[i]);
 		else if (table[i].kind == GUARD_SIGNAL)
 			send_again(&table[i]);
 }
+
+/* -- where only a tracer may write code ----------------------------------- */
+
+/* A thread that was sent a SIGSTOP. */
+static struct held {
+	unsigned from; /* the first entry of its, or its parent's, breakpoints */
+	pid_t pid, tid;
+} held[4096];
+static unsigned nheld;
+
+static char state_of(const struct held *h)
+{
+	char path[64], buf[512], *p;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", h->pid, h->tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, buf, sizeof(buf) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	buf[n] = 0;
+	p = strrchr(buf, ')');
+	return p && p[1] ? p[2] : 0;
+}
+
+static void hold_thread(unsigned from, pid_t pid, const char *thread)
+{
+	struct held *h = &held[nheld];
+	pid_t tid = atoi(thread);
+
+	for (unsigned i = 0; i < nheld; i++)
+		if (held[i].tid == tid)
+			return;
+	if (nheld == sizeof(held) / sizeof(*held))
+		return;
+	*h = (struct held){ .from = from, .pid = pid, .tid = tid };
+	if (syscall(SYS_tgkill, pid, tid, SIGSTOP) == 0)
+		nheld++;
+}
+
+static void hold_child(unsigned from, pid_t child)
+{
+	struct held h = { .pid = child, .tid = child };
+
+	/* A tracee that was born just now; others have been seen to. */
+	if (state_of(&h) == 't')
+		each_thread(child, from, hold_thread);
+}
+
+static void hold_children(unsigned from, pid_t pid, const char *thread)
+{
+	each_child(from, pid, thread, hold_child);
+}
+
+static void nap(void)
+{
+	static const struct timespec ms = { .tv_nsec = 1000000 };
+
+	nanosleep(&ms, NULL);
+}
+
+/* All threads with breakpoints wait for the keeper, with a SIGSTOP; 500 ms. */
+static void hold_all(void)
+{
+	unsigned before = 0, i, waiting = 1;
+
+	for (int tries = 0; tries < 500 && (waiting || nheld != before); tries++) {
+		before = nheld;
+		for (i = 0; i < shared->used; i++)
+			if (table[i].kind == GUARD_BYTE && is_first(i)) {
+				each_thread(table[i].pid, i, hold_thread);
+				each_thread(table[i].pid, i, hold_children);
+			}
+		nap();
+		waiting = 0;
+		for (i = 0; i < nheld; i++)
+			switch (state_of(&held[i])) {
+			case 'R':
+			case 'S':
+				waiting++;
+			}
+	}
+}
+
+static void poke(pid_t tid, const struct guard_entry *e)
+{
+	uint64_t at = e->addr & ~7ULL;
+	unsigned shift = (e->addr & 7) * 8;
+	uint64_t word;
+
+	errno = 0;
+	word = ptrace(PTRACE_PEEKDATA, tid, at, 0L);
+	if (errno || (uint8_t)(word >> shift) != e->new)
+		return;
+	word = (word & ~(0xffULL << shift)) | (uint64_t)e->old << shift;
+	ptrace(PTRACE_POKEDATA, tid, at, word);
+}
+
+/* The keeper lets go of it: be its tracer, until it has stopped; 1 s. */
+static bool seized(pid_t tid)
+{
+	int status;
+
+	for (int tries = 0; ptrace(PTRACE_SEIZE, tid, 0L, 0L) < 0; tries++) {
+		if (errno != EPERM || tries == 1000)
+			return false;
+		nap();
+	}
+	for (int tries = 0; tries < 1000; tries++) {
+		if (waitpid(tid, &status, __WALL | WNOHANG) == tid)
+			return WIFSTOPPED(status);
+		if (tries == 20)
+			ptrace(PTRACE_INTERRUPT, tid, 0L, 0L);
+		nap();
+	}
+	return false;
+}
+
+static void let_go_of_all(void)
+{
+	unsigned i, j;
+
+	for (i = 0; i < nheld; i++) {
+		if (!held[i].pid || !seized(held[i].tid))
+			continue; /* gone: another thread of it will do */
+		for (j = held[i].from; j < shared->used; j++)
+			if (table[j].kind == GUARD_BYTE &&
+			    table[j].pid == table[held[i].from].pid)
+				poke(held[i].tid, &table[j]);
+		ptrace(PTRACE_DETACH, held[i].tid, 0L, 0L);
+		kill(held[i].pid, SIGCONT);
+		for (j = i + 1; j < nheld; j++)
+			if (held[j].pid == held[i].pid)
+				held[j].pid = 0;
+	}
+	/* None could be had: it shall not stay stopped. */
+	for (i = 0; i < nheld; i++)
+		if (held[i].pid)
+			kill(held[i].pid, SIGCONT);
+}
+
+/* -- the guardian's post -------------------------------------------------- */
 
 /* The word of a robust mutex, as the kernel knows it: glibc's first member. */
 static int *life_word(void)
@@ -345,7 +505,11 @@ static _Noreturn void guardian(pid_t keeper)
 	if (!take_post(keeper) || !await_exit())
 		await_death();
 	undo_all();
+	if (by_tracing)
+		hold_all();
 	ptrace(PTRACE_DETACH, shared->tracer, 0L, 0L); /* it goes on */
+	if (by_tracing)
+		let_go_of_all();
 	await_end();
 	_exit(0);
 }
@@ -492,9 +656,11 @@ void guard_try(void)
 	if (fd < 0)
 		return;
 	if (pread(fd, &byte, 1, at) == 1 && pwrite(fd, &byte, 1, at) != 1) {
-		no_text = true;
-		klog("no breakpoints: the guardian could not take them out "
-		     "(proc_mem.force_override?)");
+		by_tracing = ctl_may_trace_others();
+		no_text = !by_tracing;
+		klog("code is written by its tracer only%s",
+		     no_text ? ", which the guardian cannot be: no breakpoints" :
+			       "");
 	}
 	close(fd);
 }

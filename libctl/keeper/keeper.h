@@ -400,9 +400,9 @@ int guard_byte(struct proc *p, uint64_t addr, uint8_t old, uint8_t new);
 int guard_count(struct proc *p, uint64_t addr);
 int guard_signal(struct proc *p, pid_t tid, const siginfo_t *si);
 /*
- * Could a guardian put a byte of text back?  With proc_mem.force_override set to
- * ptrace (6.12) only a tracer could, which it is not: as we are not of
- * ourselves.  Before we are not dumpable any more.
+ * How can a guardian put a byte of text back?  With proc_mem.force_override set to
+ * ptrace (6.12) only a tracer can, which it is not: as we are not of ourselves.
+ * Before we are not dumpable any more.
  */
 void guard_try(void);
 /* Have a guardian, even if there is nothing to put right. */
