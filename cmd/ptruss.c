@@ -75,6 +75,7 @@ int main(int argc, char **argv)
 {
 	struct options opt = { 0 };
 	struct session s = { .opt = &opt };
+	bool ended = false, left = false;
 	int code = CMD_OK, r;
 	pid_t child = 0;
 
@@ -119,14 +120,19 @@ int main(int argc, char **argv)
 		cmd_complain("no such function was found");
 	if (s.counts && !s.failed)
 		counts_print(s.counts, &s);
+	if (child) {
+		ended = s.v[0].done;
+		left = s.v[0].stopped;
+	}
+	/* Before the command is waited for: it may wait for this. */
+	session_close(&s);
 	if (r < 0) {
 		code = CMD_NONE;
-	} else if (child && s.v[0].done && !s.v[0].stopped) {
+	} else if (child && ended && !left) {
 		r = cmd_wait(child);
 		code = r < 0 ? CMD_NONE : r;
-	} else if (child && !s.v[0].stopped && session_caught()) {
+	} else if (child && !left && session_caught()) {
 		code = 128 + session_caught();
 	}
-	session_close(&s);
 	return finish(&s, code);
 }

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -106,6 +107,30 @@ int elf_file_open(struct elf_file *f, int fd)
 	if (r < 0)
 		elf_file_close(f);
 	return r;
+}
+
+int elf_file_whole(struct elf_file *f)
+{
+	const char *name;
+	Elf_Scn *scn = NULL;
+	struct stat st;
+	GElf_Shdr sh;
+	uint64_t end = f->ehdr.e_shoff, size;
+
+	if (f->fd < 0 || fstat(f->fd, &st) < 0)
+		return 0;
+	size = st.st_size;
+	if (end)
+		end += (uint64_t)f->ehdr.e_shnum * f->ehdr.e_shentsize;
+	if (end <= size)
+		while (elf_section_next(f, &scn, &sh, &name))
+			if (sh.sh_type != SHT_NOBITS && sh.sh_type != SHT_NULL &&
+			    sh.sh_offset + sh.sh_size > end)
+				end = sh.sh_offset + sh.sh_size;
+	if (end > size)
+		return ctl_fail(-EBADMSG, "truncated: it has %" PRIu64 " of %" PRIu64 " bytes",
+				size, end);
+	return 0;
 }
 
 int elf_file_memory(struct elf_file *f, const void *image, size_t size)

@@ -173,6 +173,8 @@ struct elf_file {
  * over fd, also on failure. */
 int elf_file_open(struct elf_file *f, int fd);
 int elf_file_memory(struct elf_file *f, const void *image, size_t size);
+/* -EBADMSG: it ends before its sections do. */
+int elf_file_whole(struct elf_file *f);
 void elf_file_close(struct elf_file *f);
 /* A regular file, without waiting for anybody who is at its other end. */
 int elf_open_regular(int dirfd, const char *path);

@@ -568,6 +568,11 @@ CTL_EXPORT int ctl_usdt_file(struct ctl_usdt **result, const char *path,
 	r = elf_file_open(&f, fd);
 	if (r < 0)
 		return r;
+	r = elf_file_whole(&f);
+	if (r < 0) {
+		elf_file_close(&f);
+		return r;
+	}
 	u = calloc(1, sizeof(*u));
 	if (u)
 		u->flags = flags;

@@ -103,6 +103,7 @@ static int read_process(struct ctl_usdt *u, int proc)
 
 CTL_EXPORT int ctl_usdt_process(struct ctl_usdt **result, pid_t pid, int flags)
 {
+	struct ctl_procinfo pi;
 	struct ctl_usdt *u;
 	char name[32];
 	int proc, r;
@@ -111,6 +112,14 @@ CTL_EXPORT int ctl_usdt_process(struct ctl_usdt **result, pid_t pid, int flags)
 	proc = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (proc < 0)
 		return ctl_fail(-ENOENT, "No such process");
+	/* They map nothing: that is not to look like "no probes". */
+	if (ctl_proc_info(pid, 0, &pi) == 0 &&
+	    (pi.is_kernel || (pi.state == 'Z' && pi.nlwp <= 1))) {
+		close(proc);
+		return pi.is_kernel ?
+			       ctl_fail(-EOPNOTSUPP, "it is a kernel thread") :
+			       ctl_fail(-ENOENT, "the process has exited");
+	}
 	u = calloc(1, sizeof(*u));
 	if (u)
 		u->flags = flags;

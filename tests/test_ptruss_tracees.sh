@@ -335,4 +335,48 @@ testCountOfAMillionCalls()
 	done
 }
 
+# A 32-bit program is no set-id one: its vector has narrower words.
+testExecsOf32Bit()
+{
+	if [ ! -x "$CTL_BUILD/tests/i386/probed32" ]; then
+		skip "the compiler makes no 32-bit programs"
+		return 0
+	fi
+	for source in $SOURCES; do
+		use_source "$source"
+		spawn ptruss -t execve,write -o "$tmp/o" \
+			sh -c "exec '$CTL_BUILD/tests/i386/probed32'"
+		assert_soon grep -q ready "$out"
+		assert_soon grep -q '^write(1, .* = 6' "$tmp/o"
+		assertFalse "$source: it ended" "gone $pid"
+		for child in $(cat "/proc/$pid/task/$pid/children"); do
+			[ "$(cat "/proc/$child/comm")" != probed32 ] ||
+				kill -9 "$child"
+		done
+		reap "$pid"
+		assertEquals "$source: $(cat "$err")" 137 "$status"
+	done
+}
+
+# Root may go on with a set-id program, as the command and as a child of it.
+testSetIdForRoot()
+{
+	needs_root "of another user" || return 0
+	cp "$TRACEES/caller" "$tmp/set-id"
+	chown 65534 "$tmp/set-id"
+	chmod 4755 "$tmp/set-id"
+	for source in $SOURCES; do
+		use_source "$source"
+		for command in "exec '$tmp/set-id' 3" "'$tmp/set-id' 3; exit 0"; do
+			run timeout 60 ptruss --style=strace -f -t exit_group \
+				-o "$tmp/o" sh -c "$command"
+			assertEquals "$source: $(stderr)" "" "$(stderr)"
+			assertEquals "$source" 0 "$status"
+			assertEquals "$source, $command: $(cat "$tmp/o")" \
+				"$([ "$command" = "${command#exec}" ] && echo 2 || echo 1)" \
+				"$(grep -c exit_group "$tmp/o")"
+		done
+	done
+}
+
 . shunit2

@@ -499,15 +499,28 @@ testErrors()
 	fails 64 'no such subcommand' pusdt lists
 }
 
-# Cut anywhere, a file gives an error or what is left, and never a signal.
+zombie_of()
+{
+	zombie=$(cat "/proc/$1/task/$1/children")
+	zombie=${zombie% }
+	[ "$zombie" ] && [ "$(state "$zombie")" = Z ]
+}
+
+# Cut anywhere, a file gives an error, and never a signal.
 testTruncatedFiles()
 {
 	size=$(wc -c <"$probed")
 	for part in 1 7 13 31 47 63 71 83 97; do
 		head -c $((size * part / 100)) "$probed" >"$tmp/cut"
 		run pusdt list -l "$tmp/cut"
-		assertTrue "$part%: status $status" "[ $status -le 2 ]"
+		assertEquals "$part%" 2 "$status"
+		stderr | grep -q 'truncated\|not an ELF\|damaged' || fail "$part%: $(stderr)"
 	done
+	# A process that maps nothing is not one without probes.
+	fails 2 'it is a kernel thread' pusdt list 2
+	spawn sh -c 'sleep 0 & exec sleep 1000'
+	assert_soon zombie_of "$pid"
+	fails 2 'the process has exited' pusdt list "$zombie"
 }
 
 # The libdwarf of Debian 12 frees twice what belongs to a damaged second table.

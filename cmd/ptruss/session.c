@@ -143,7 +143,7 @@ static int set_up(struct session *s, struct traced *t)
 		r = inject_set_up(opt->inject, t->h);
 	if (r == 0)
 		r = stack_hold(s, t, &st);
-	if (r == 0)
+	if (r == 0 && !live_has(t, ctl_pid(t->h)))
 		r = live_add(t, ctl_pid(t->h));
 	if (r == 0)
 		exec_meet(opt, ctl_pid(t->h));
@@ -457,6 +457,23 @@ static int released(struct session *s, struct traced *t)
 	return r < 0 ? cmd_fail(r, "run", t->name) : r;
 }
 
+/*
+ * The handle is void since a set-id or unreadable file was executed.  The process
+ * waits for who may have another.
+ */
+static bool opened_anew(struct session *s, struct traced *t)
+{
+	struct ctl *h;
+
+	if (ctl_open(&h, ctl_pid(t->h), ctl_tid(t->h), 0) < 0)
+		return false;
+	func_unwatch(s, t);
+	stack_unhold(t);
+	ctl_close(t->h);
+	t->h = h;
+	return set_up(s, t) == 0 && ctl_run(h, 0) == 0;
+}
+
 /* 1: something was read, 0: nothing now, -errno */
 static int serve(struct session *s, struct traced *t)
 {
@@ -484,6 +501,8 @@ static int serve(struct session *s, struct traced *t)
 	if (bits < 0)
 		return cmd_fail(bits, "trace", t->name);
 	if (bits & CTL_POLL_INVALID) {
+		if (n > 0 || opened_anew(s, t))
+			return 1;
 		cmd_complain("%s executed a set-id or unreadable file: the trace ends here",
 			     t->name);
 		t->done = true;

@@ -1117,6 +1117,24 @@ bool proc_may_control(struct proc *p, uid_t uid)
 	return stat(path, &st) == 0 && st.st_uid == uid;
 }
 
+/* AT_SECURE of a vector of pairs of words; -1: it is none of this width. */
+static int aux_secure(const void *aux, size_t n, size_t width)
+{
+	uint64_t v[2];
+	int secure = -1;
+	bool pages = false;
+
+	for (size_t at = 0; at + 2 * width <= n; at += 2 * width) {
+		v[0] = v[1] = 0;
+		memcpy(&v[0], (const char *)aux + at, width);
+		memcpy(&v[1], (const char *)aux + at + width, width);
+		if (v[0] == AT_SECURE)
+			secure = v[1] != 0;
+		pages |= v[0] == AT_PAGESZ && v[1] == 4096;
+	}
+	return pages ? secure : -1;
+}
+
 /*
  * AT_SECURE, or not dumpable: a set-id or an unreadable file.  The directory's
  * owner is the effective user; the files in it are root's when it is not
@@ -1129,7 +1147,7 @@ static bool exec_was_secure(struct proc *p)
 	struct stat dir, file;
 	bool owned;
 	ssize_t n;
-	int fd;
+	int fd, secure;
 
 	snprintf(path, sizeof(path), "/proc/%d", p->pid);
 	if (stat(path, &dir) < 0)
@@ -1141,12 +1159,12 @@ static bool exec_was_secure(struct proc *p)
 	owned = fstat(fd, &file) == 0 && file.st_uid == dir.st_uid;
 	n = read(fd, aux, sizeof(aux));
 	close(fd);
-	if (!owned)
+	if (!owned || n <= 0)
 		return true;
-	for (ssize_t i = 0; i + 2 <= n / 8; i += 2)
-		if (aux[i] == AT_SECURE)
-			return aux[i + 1] != 0;
-	return n <= 0; /* readable, at least */
+	secure = aux_secure(aux, n, 8);
+	if (secure < 0)
+		secure = aux_secure(aux, n, 4); /* a 32-bit program */
+	return secure > 0;
 }
 
 static void on_exec(struct lwp *l)
@@ -1213,8 +1231,11 @@ static void on_exec(struct lwp *l)
 			c->invalid = true;
 			keep |= !c->rdonly && proc_may_control(p, c->uid);
 		}
+		/* Of a followed child they are its ancestors' handles. */
 		list_for_each_safe(cv, ctmp, &p->covers, by_proc)
-			cover_free(cv);
+			if (cv->client->invalid ||
+			    !proc_may_control(p, cv->client->uid))
+				cover_free(cv);
 		proc_release(p);
 		l->dstop = false;
 		if (keep) {
