@@ -574,8 +574,9 @@ static void ignorer(void)
 
 	signal(SIGUSR1, SIG_IGN);
 	signal(SIGALRM, SIG_IGN);
+	while (!sh->go)
+		;
 	setitimer(ITIMER_REAL, &soon, NULL);
-	sh->go = 1;
 	sh->result = epoll_wait(fd, &ev, 1, -1);
 	sh->count++;
 	for (;;)
@@ -595,9 +596,8 @@ static void test_ignored(void)
 	CHECK(ring(fd, 1 << 20, 0) == 0);
 	CHECK(msg(fd, PCRECORD, &w, sizeof(w)) == 0);
 	CHECK(msg1(fd, PCSTRACE, -1) == 0);
-	while (!sh->go)
-		nap(0.01);
 	/* by a timer, from an interrupt */
+	sh->go = 1;
 	CHECK((r = (void *)next(fd)) && r->signo == SIGALRM);
 	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++) {
 		siginfo_t si;
