@@ -215,6 +215,7 @@ struct lwp {
 	unsigned nframes, frame_room;
 	uint64_t over; /* it is to step over this breakpoint; 0: none */
 	bool lifted;   /* which is out for that */
+	bool undone;   /* it stands at a breakpoint again: probe_undo() */
 
 	struct list drafts;
 	struct list helds; /* source.c */
@@ -311,6 +312,8 @@ int trace_attach(pid_t pid, uint64_t start);
 bool trace_collect(void);
 /* One result of wait4(2). */
 void trace_event(pid_t tid, int status);
+/* As wait4(2), for one (-1: any); breakpoints are undone before. */
+pid_t trace_wait(pid_t tid, int *status, int flags);
 struct proc *proc_find(pid_t pid, uint64_t start);
 void proc_unref(struct proc *p);
 /* Could this user open the process as it is now (P5)? */
@@ -476,6 +479,10 @@ size_t probe_list(struct proc *p, uint32_t after, void *buf, size_t size);
  * A SIGTRAP: was it one of ours?  Then it is dealt with, but for the stop.
  * PROBE_PASSED: the instruction was done, too; PROBE_AGAIN: it comes now.
  */
+/* Is there any breakpoint?  Then a thread that has stopped with SIGTRAP, which
+ * has not been taken notice of by wait4(2), is to be given to probe_undo(). */
+bool probe_any(void);
+void probe_undo(struct lwp *l);
 enum probe_trap { PROBE_NOT_OURS, PROBE_PASSED, PROBE_AGAIN, PROBE_STOP };
 enum probe_trap probe_trap(struct lwp *l, uint32_t *stop);
 /* The thread is about to step over l->over; it has stopped again. */

@@ -222,7 +222,7 @@ static pid_t first_event(int *status, bool busy)
 	pid_t tid;
 
 	if (streak < HOT || busy) {
-		tid = wait4(-1, status, __WALL | WNOHANG, NULL);
+		tid = trace_wait(-1, status, WNOHANG);
 		if (tid <= 0 && !quit && (busy || io_wait(chld_fd)))
 			atomic_store(&io_ready, true);
 		return tid < 0 ? 0 : tid;
@@ -230,9 +230,8 @@ static pid_t first_event(int *status, bool busy)
 	if (streak == HOT)
 		set_watching(true);
 	atomic_store(&tracer_waits, true);
-	tid = wait4(-1, status,
-		    __WALL | (atomic_load(&io_ready) || quit ? WNOHANG : 0),
-		    NULL);
+	tid = trace_wait(-1, status,
+			 atomic_load(&io_ready) || quit ? WNOHANG : 0);
 	atomic_store(&tracer_waits, false);
 	if (tid < 0 && errno == ECHILD)
 		atomic_store(&io_ready, true); /* only those matter now */
@@ -254,7 +253,7 @@ static void take_events(bool busy)
 		/* With one tracee there is nothing else to take. */
 		if (n == BURST || trace_single())
 			break;
-		tid = wait4(-1, &status, __WALL | WNOHANG, NULL);
+		tid = trace_wait(-1, &status, WNOHANG);
 	}
 	for (i = 0; i < n; i++)
 		trace_event(ev[i].tid, ev[i].status);

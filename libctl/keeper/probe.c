@@ -4,9 +4,8 @@
  *
  * A probe's site is a nop.  Enabled, its first byte is an int3, and the thread
  * that comes by stops with SIGTRAP just behind that byte.  Nothing has to be
- * stepped over and no other thread has to be kept from passing meanwhile: a
- * one-byte nop is behind the thread already, and of a longer one the rest is
- * skipped by moving the instruction pointer.  So the byte is never taken out
+ * stepped over and no other thread has to be kept from passing meanwhile: the nop
+ * is skipped by moving the instruction pointer.  So the byte is never taken out
  * while the probe is enabled, and no hit is missed.
  *
  * One byte is written whole or not at all, so threads need not be stopped for
@@ -15,6 +14,11 @@
  * users, and is made undone by going back to the address; and the keeper does
  * not leave before every thread that could be in that state has been heard
  * of (probe_quiesce).
+ *
+ * When a tracer dies, the kernel delivers the signals of which it has not heard
+ * yet, and drops the others.  A thread whose trap was dropped would go on in the
+ * middle of an instruction.  So the trap is undone before it is heard of
+ * (probe_undo): from then on the thread makes the instruction that was there.
  *
  * A function's first instruction may be anything.  It is done here, on the
  * thread's registers and memory (emulate.c), so that its breakpoint stays, too;
@@ -149,12 +153,20 @@ static struct bp *bp_find(struct probes *t, uint64_t addr)
 	return NULL;
 }
 
+static unsigned ntables;
+
+bool probe_any(void)
+{
+	return ntables != 0;
+}
+
 static struct probes *table_new(struct proc *p)
 {
 	struct probes *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return NULL;
+	ntables++;
 	t->proc = p;
 	t->pid = p->pid;
 	list_init(&t->list);
@@ -931,6 +943,7 @@ static void table_free(struct probes *t, struct proc *in)
 		}
 	free(t->text);
 	free(t);
+	ntables--;
 }
 
 /* Its address space goes: exec, or death. */
@@ -1441,32 +1454,59 @@ static enum probe_trap leave(struct lwp *l, struct bp *b, struct ctl_regs *r,
 		r->rax = enabled;
 	if (b->returns)
 		do_return(l, r);
-	/* Behind a nop of one byte it is already. */
-	if ((b->len > 1 || b->clears_rax || b->returns || b->emulated) &&
-	    lwp_setregs(l, r) < 0)
+	if (lwp_setregs(l, r) < 0)
 		klog("%d: cannot leave a probe", l->tid);
 	return PROBE_PASSED;
+}
+
+/* The breakpoint that it has run into and stands behind, and its registers. */
+static struct bp *trapped_at(struct lwp *l, struct ctl_regs *r)
+{
+	struct probes *t = table_of(l->proc);
+	struct bp *b;
+	siginfo_t si;
+
+	if (!t || lwp_getregs(l, r) < 0)
+		return NULL;
+	b = bp_find(t, r->rip - 1);
+	if (!b)
+		return NULL;
+	/* Somebody may have sent a SIGTRAP just here. */
+	if (ptrace(PTRACE_GETSIGINFO, l->tid, NULL, &si) < 0 ||
+	    si.si_code <= 0 || ctl_fault_of(SIGTRAP, si.si_code) != FLTBPT)
+		return NULL;
+	return b;
+}
+
+void probe_undo(struct lwp *l)
+{
+	struct ctl_regs r;
+	struct bp *b = trapped_at(l, &r);
+
+	if (!b)
+		return;
+	r.rip = b->addr;
+	l->undone = lwp_setregs(l, &r) == 0;
 }
 
 enum probe_trap probe_trap(struct lwp *l, uint32_t *stop)
 {
 	struct probes *t = table_of(l->proc);
 	enum probe_trap result = PROBE_AGAIN;
-	bool enabled = false, was_in;
+	bool enabled = false, was_in, undone = l->undone;
 	struct hit h = { .l = l };
-	siginfo_t si;
 	struct bp *b;
 
-	if (!t || lwp_getregs(l, &h.regs) < 0)
-		return PROBE_NOT_OURS;
-	b = bp_find(t, h.regs.rip - 1);
-	if (!b)
-		return PROBE_NOT_OURS;
-	/* Somebody may have sent a SIGTRAP just here. */
-	if (ptrace(PTRACE_GETSIGINFO, l->tid, NULL, &si) < 0 ||
-	    si.si_code <= 0 || ctl_fault_of(SIGTRAP, si.si_code) != FLTBPT)
-		return PROBE_NOT_OURS;
 	*stop = 0;
+	l->undone = false;
+	if (!undone)
+		b = trapped_at(l, &h.regs);
+	else if (t && lwp_getregs(l, &h.regs) == 0)
+		b = bp_find(t, h.regs.rip);
+	else
+		b = NULL;
+	if (!b)
+		return undone ? PROBE_AGAIN : PROBE_NOT_OURS;
 	was_in = b->in;
 	h.regs.rip = b->addr;
 	if (was_in && !l->proc->guest)

@@ -573,12 +573,34 @@ void proc_dstop(struct proc *p)
 		lwp_dstop(l);
 }
 
+pid_t trace_wait(pid_t tid, int *status, int flags)
+{
+	struct lwp *l;
+	siginfo_t si;
+
+	flags |= __WALL;
+	if (!probe_any())
+		return wait4(tid, status, flags, NULL);
+	si.si_pid = 0;
+	if (waitid(tid < 0 ? P_ALL : P_PID, tid < 0 ? 0 : tid, &si,
+		   flags | WEXITED | WSTOPPED | WNOWAIT) < 0)
+		return -1;
+	if (!si.si_pid)
+		return 0;
+	l = si.si_code == CLD_TRAPPED && si.si_status == SIGTRAP ?
+		    lwp_find(si.si_pid) : NULL;
+	if (l)
+		probe_undo(l);
+	/* (It may have been killed just now: then it will be heard of.) */
+	return wait4(si.si_pid, status, __WALL | WNOHANG, NULL);
+}
+
 /* It has stopped, or will be heard of by wait4(-1). */
 static void take(pid_t tid)
 {
 	int status;
 
-	if (wait4(tid, &status, __WALL | WNOHANG, NULL) == tid)
+	if (trace_wait(tid, &status, WNOHANG) == tid)
 		trace_event(tid, status);
 }
 
