@@ -475,14 +475,14 @@ bool probe_active(const struct proc *p);
 void probe_hit(void *owner, struct proc *p, const struct ctl_rec_probe *r);
 /* As CTL_IOC_PROBES; returns the bytes stored. */
 size_t probe_list(struct proc *p, uint32_t after, void *buf, size_t size);
-/*
- * A SIGTRAP: was it one of ours?  Then it is dealt with, but for the stop.
- * PROBE_PASSED: the instruction was done, too; PROBE_AGAIN: it comes now.
- */
 /* Is there any breakpoint?  Then a thread that has stopped with SIGTRAP, which
  * has not been taken notice of by wait4(2), is to be given to probe_undo(). */
 bool probe_any(void);
 void probe_undo(struct lwp *l);
+/*
+ * A SIGTRAP: was it one of ours?  Then it is dealt with, but for the stop.
+ * PROBE_PASSED: the instruction was done, too; PROBE_AGAIN: it comes now.
+ */
 enum probe_trap { PROBE_NOT_OURS, PROBE_PASSED, PROBE_AGAIN, PROBE_STOP };
 enum probe_trap probe_trap(struct lwp *l, uint32_t *stop);
 /* The thread is about to step over l->over; it has stopped again. */

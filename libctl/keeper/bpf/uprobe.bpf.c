@@ -15,6 +15,7 @@
 
 #include <operand.h>
 
+#include "stack.h"
 #include "uprobe.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -40,15 +41,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct up_slot);
 } slots SEC(".maps");
-
-/* Never jumped to: what has a jump has its variables on the thread's stack, not on
- * one of the CPU's (source.bpf.c), where another thread could come in between. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} nowhere SEC(".maps");
 
 /* What a new slot is copied from: it is too large for the stack. */
 struct {
@@ -334,7 +326,7 @@ int hit(struct pt_regs *ctx)
 	}
 	s = slot_of(tid);
 	if (!s) {
-		bpf_tail_call(ctx, &nowhere, 0);
+		ON_THREADS_STACK(ctx);
 		__sync_fetch_and_add(&count_of(u)->lost, 1);
 		__sync_fetch_and_add(&lost, 1);
 		return 0;
