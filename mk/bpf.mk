@@ -14,11 +14,13 @@ $(O)/obj/libctl/keeper/source.o $(O)/obj/libctl/keeper/uprobe.o: $(BPF_SKELS)
 
 # The architecture's <asm/types.h> is not where clang looks for this target.
 BPF_SYS = $(addprefix -idirafter ,$(wildcard /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null || $(CC) -dumpmachine)))
+# See there.  The kernel counts in sixteens.
+$(O)/gen/uprobe.bpf.o: BPF_FRAME := -Wframe-larger-than=48 -Werror=frame-larger-than
 # "gen object" leaves out what only a debugger would read, half of the file.
 $(O)/gen/%.bpf.o: libctl/keeper/bpf/%.bpf.c $(wildcard libctl/keeper/bpf/*.h) kmod/dtrace_ctl.h kmod/operand.h
 	@mkdir -p $(@D)
 	$(call Q,BPF)$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_x86 -Wall $(if $(WERROR),-Werror) \
-		-fdebug-prefix-map=$(CURDIR)=. -Ikmod $(BPF_SYS) -c -o $@.full $<
+		$(BPF_FRAME) -fdebug-prefix-map=$(CURDIR)=. -Ikmod $(BPF_SYS) -c -o $@.full $<
 	@$(BPFTOOL) gen object $@ $@.full
 
 $(O)/gen/%.skel.h: $(O)/gen/%.bpf.o

@@ -66,6 +66,31 @@ event_sources()
 	done
 }
 
+# linux_since MAJOR MINOR: is the kernel that, or newer?
+linux_since()
+{
+	release=$(uname -r)
+	major=${release%%.*}
+	minor=${release#*.}
+	minor=${minor%%[!0-9]*}
+	[ "$major" -gt "$1" ] || { [ "$major" = "$1" ] && [ "$minor" -ge "$2" ]; }
+}
+
+# kernel_records PID: are its probes the kernel's, and not breakpoints?
+kernel_records()
+{
+	grep -qs uprobe_multi /proc/"$(tracer "$1")"/fdinfo/*
+}
+
+# needs_kernels_probes: where the keeper may have them, it has to
+needs_kernels_probes()
+{
+	needs_keeper "probes by BPF" || return
+	event_sources | grep -q bpf && linux_since 6 6 && return
+	skip "probes by BPF: root, and Linux 6.6"
+	return 1
+}
+
 # use_source SOURCE: the commands behind it have their events from there
 use_source()
 {

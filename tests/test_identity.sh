@@ -115,11 +115,7 @@ testNumbersComeRoundInAPidNamespace()
 		echo "reused $same"
 		echo $outer >/proc/sys/kernel/pid_max
 	EOF2
-	version=$(uname -r)
-	major=${version%%.*}
-	minor=${version#*.}
-	minor=${minor%%[!0-9]*}
-	if [ "$major" -lt 6 ] || { [ "$major" = 6 ] && [ "$minor" -lt 14 ]; }; then
+	if ! linux_since 6 14; then
 		skip "pid_max is the whole system's before Linux 6.14"
 		return 0
 	fi

@@ -516,6 +516,19 @@ testKilledKeeperLeavesNothing()
 	done
 }
 
+testKernelRecordsHits()
+{
+	needs_kernels_probes || return 0
+	target probed 1000 0 50000
+	ok pusdt enable "$pid" test:hit test:guarded
+	kernel_records "$pid" || fail "breakpoints, and no uprobes"
+	ok pusdt disable "$pid"
+	CTL_EVENTS=ptrace ok pusdt enable "$pid" test:hit
+	kernel_records "$pid" && fail "uprobes, and no breakpoints"
+	ok pusdt disable "$pid"
+	assert_untouched "$pid"
+}
+
 testBlockedReaderMakesItWaitAndLosesNothing()
 {
 	PROBED_WAIT=1 target probed 1 60000 0

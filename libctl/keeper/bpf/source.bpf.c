@@ -27,7 +27,6 @@
 #include <dtrace_ctl.h>
 
 #include "shared.h"
-#include "stack.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -677,6 +676,13 @@ static const struct src_program *program_of(const struct src_slot *s)
 	return p && ops(s, p) ? p : NULL;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} nowhere SEC(".maps");
+
 SEC("raw_tp")
 int capture(void *ctx)
 {
@@ -685,7 +691,13 @@ int capture(void *ctx)
 	const struct src_program *p;
 
 	if (!s) {
-		ON_THREADS_STACK(ctx);
+		/*
+		 * A program with a jump has its variables on the thread's stack.
+		 * Others have a stack for each CPU on kernels from 6.13 on, which
+		 * is safe as long as the program is not run twice there; of one
+		 * that was jumped to the kernel does not know.
+		 */
+		bpf_tail_call(ctx, &nowhere, 0);
 		__sync_fetch_and_add(&lost, 1);
 		return 0;
 	}

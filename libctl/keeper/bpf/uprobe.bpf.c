@@ -6,6 +6,11 @@
  * in "sites", which says how to get the arguments and when a hit counts.  It is
  * a sleepable program, so a page that is not in memory is brought in.  The
  * record is that of dtrace_ctl.h; nothing is stopped.
+ *
+ * Kernels from 6.13 on may give a program a stack for each CPU, where two threads
+ * would meet when one sleeps; and one that may sleep cannot have a jump against
+ * it, as source.bpf.c has.  Functions with less than 64 bytes of variables are
+ * left on the thread's stack: bpf.mk sees to it.
  */
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -15,7 +20,6 @@
 
 #include <operand.h>
 
-#include "stack.h"
 #include "uprobe.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -326,7 +330,6 @@ int hit(struct pt_regs *ctx)
 	}
 	s = slot_of(tid);
 	if (!s) {
-		ON_THREADS_STACK(ctx);
 		__sync_fetch_and_add(&count_of(u)->lost, 1);
 		__sync_fetch_and_add(&lost, 1);
 		return 0;
