@@ -231,6 +231,7 @@ static void at_user(struct callback_head *cb)
 	if (ctl_probe_midway(lwp))
 		goto out;
 	ctl_probe_trapped(lwp);
+	ctl_call_work(lwp);
 	ctl_syscall_work(lwp);
 	ctl_probe_work(lwp);
 	ctl_signal_work(lwp);
@@ -787,7 +788,7 @@ static bool lwp_busy(struct ctl_lwp *lwp)
 	       READ_ONCE(lwp->slow) || READ_ONCE(lwp->stepping) ||
 	       READ_ONCE(lwp->step_done) || READ_ONCE(lwp->probe_hold) ||
 	       READ_ONCE(lwp->midway) || READ_ONCE(lwp->answer) || lwp->adopts ||
-	       READ_ONCE(lwp->trapped);
+	       READ_ONCE(lwp->trapped) || READ_ONCE(lwp->unlanded);
 }
 
 /*

@@ -169,6 +169,8 @@ struct ctl_lwp {
 	bool midway; /* our work was reached too early: probe.c */
 	bool answer; /* an is-enabled site: yes */
 	struct list_head calls; /* whose return is to be reported */
+	unsigned int ncalls;
+	bool unlanded; /* one of them has nothing where it returns to */
 };
 
 struct ctl_ring;
@@ -404,6 +406,9 @@ void ctl_probes_exit(void);
 bool ctl_probe_midway(struct ctl_lwp *lwp);
 void ctl_probe_trapped(struct ctl_lwp *lwp);
 void ctl_probe_work(struct ctl_lwp *lwp);
+
+/* -- landing.c; ctl_call_work() in task work */
+void ctl_call_work(struct ctl_lwp *lwp);
 void ctl_calls_drop(struct ctl_lwp *lwp);
 
 /* -- trap.c; probe_mutex of the mm's process held */

@@ -582,8 +582,9 @@ struct ctl_cap_msg {
  * it is; EOPNOTSUPP: the server cannot probe this one.  With CTL_PROBE_RETURN
  * each hit that the predicate let through is followed, when that call returns,
  * by a record with CTL_RECF_RETURN, whose only argument is the result register.
- * A call that is left by longjmp(3) or an exception has no such record.  ENOSYS:
- * the module was not told to ("returns").
+ * A call that is left by longjmp(3) or an exception has no such record; nor, with
+ * the module, one from code that no file is behind, as a compiler of a running
+ * program makes it.
  */
 #define CTL_PROBE_HANDLE 1 /* owned by this handle                          */
 #define CTL_PROBE_STOP 2   /* the thread stops there: PR_PROBE, the id      */

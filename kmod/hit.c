@@ -21,15 +21,6 @@
 
 #include "hit.h"
 
-/* A call of a function whose return is to be reported. */
-struct call {
-	struct list_head link; /* lwp->calls, the latest first */
-	u32 id;
-	u64 address;
-	unsigned long sp;
-};
-#define MAX_CALLS 64 /* as deep as the kernel's own */
-
 /* -- arguments ------------------------------------------------------------ */
 
 struct hit {
@@ -197,16 +188,15 @@ static void emit(const struct hit *h, const struct site *s)
 	kvfree(buf);
 }
 
-static void emit_return(struct ctl_lwp *lwp, const struct site *s, u64 result)
+void ctl_emit_return(struct ctl_lwp *lwp, struct probe *q, u64 func, u64 result)
 {
-	struct probe *q = s->part->probe;
 	struct {
 		struct ctl_rec_probe r;
 		u64 result;
 	} rec = {
 		.r = { .id = q->id,
 		       .nargs = 1,
-		       .pc = s->s->address,
+		       .pc = func,
 		       .valid = 1 },
 		.result = result,
 	};
@@ -216,60 +206,6 @@ static void emit_return(struct ctl_lwp *lwp, const struct site *s, u64 result)
 					      sizeof(rec), CTL_RECF_RETURN,
 					      ktime_get_ns()),
 			     &q->lost);
-}
-
-/* -- calls ---------------------------------------------------------------- */
-
-void ctl_calls_drop(struct ctl_lwp *lwp)
-{
-	struct call *c, *tmp;
-
-	list_for_each_entry_safe(c, tmp, &lwp->calls, link)
-		kfree(c);
-	INIT_LIST_HEAD(&lwp->calls);
-}
-
-static void call_begin(const struct hit *h, const struct site *s)
-{
-	struct call *c;
-	unsigned int n = 0;
-
-	list_for_each_entry(c, &h->lwp->calls, link)
-		n++;
-	if (n >= MAX_CALLS) {
-		c = list_last_entry(&h->lwp->calls, struct call, link);
-		list_del(&c->link);
-	} else {
-		c = kmalloc(sizeof(*c), GFP_KERNEL);
-	}
-	if (!c)
-		return;
-	c->id = s->part->op->id;
-	c->address = s->s->address;
-	c->sp = h->regs->sp;
-	list_add(&c->link, &h->lwp->calls);
-}
-
-/*
- * Is the call that returns now one whose beginning was reported?  The return
- * took its address off the stack, and in 32-bit code sometimes arguments.  Calls
- * that lie further in were left by longjmp.
- */
-static bool call_end(struct ctl_lwp *lwp, const struct site *s,
-		     const struct pt_regs *regs)
-{
-	unsigned long sp = regs->sp, most = regs->cs == __USER32_CS ? 68 : 8;
-	struct call *c, *tmp;
-	bool found = false;
-
-	list_for_each_entry_safe(c, tmp, &lwp->calls, link)
-		if (c->id == s->part->op->id && c->address == s->s->address &&
-		    c->sp < sp) {
-			list_del(&c->link);
-			found |= sp - c->sp <= most;
-			kfree(c);
-		}
-	return found;
 }
 
 /* -- handlers ------------------------------------------------------------- */
@@ -282,11 +218,7 @@ static bool wanted(struct uprobe_consumer *uc CTL_UPROBE_CTX,
 	return s->part->probe->mm == mm;
 }
 
-/*
- * Current's control, with a reference, if it is home's or a followed child's.
- * Others that use the same memory have been vforked and report nothing.
- */
-static struct ctl_lwp *get_current_lwp(const struct ctl_proc *home)
+struct ctl_lwp *ctl_probe_lwp(const struct ctl_proc *home)
 {
 	const struct ctl_proc *proc;
 	struct ctl_lwp *lwp;
@@ -355,7 +287,7 @@ static void hit(struct ctl_lwp *lwp, struct site *s, struct pt_regs *regs)
 		return;
 	emit(&h, s);
 	if (q->flags & CTL_PROBE_RETURN && s->s->kind == CTL_SITE_FUNC)
-		call_begin(&h, s);
+		ctl_call_begin(lwp, s, regs);
 	/* (A vforked child's stop would be nobody's: probe.c, do_adopt().) */
 	if ((q->flags & CTL_PROBE_STOP) &&
 	    !(q->owner && lwp->proc != s->part->home))
@@ -364,9 +296,10 @@ static void hit(struct ctl_lwp *lwp, struct site *s, struct pt_regs *regs)
 		end_by_hit(s->part->home, q);
 }
 
-/* A single step ends here: the kernel has executed the instruction. */
-static void end_step(struct ctl_lwp *lwp)
+void ctl_probe_step_end(struct ctl_lwp *lwp)
 {
+	if (!lwp->stepping)
+		return;
 	ctl_step_disarm(lwp);
 	WRITE_ONCE(lwp->step_done, true);
 	ctl_kick(lwp);
@@ -391,11 +324,10 @@ static int on_hit(struct uprobe_consumer *uc, struct pt_regs *regs
 	/* The file may be mapped once more. */
 	if (regs->ip != s->s->address || !active(s))
 		return 0;
-	lwp = get_current_lwp(s->part->home);
+	lwp = ctl_probe_lwp(s->part->home);
 	if (!lwp)
 		return 0;
-	if (lwp->stepping)
-		end_step(lwp);
+	ctl_probe_step_end(lwp);
 	hit(lwp, s, regs);
 	if (atomic_read(&lwp->npending))
 		ctl_kick(lwp);
@@ -403,31 +335,10 @@ static int on_hit(struct uprobe_consumer *uc, struct pt_regs *regs
 	return 0;
 }
 
-static int on_return(struct uprobe_consumer *uc, unsigned long func,
-		     struct pt_regs *regs CTL_UPROBE_DATA)
-{
-	struct site *s = container_of(uc, struct site, up.uc);
-	struct ctl_lwp *lwp;
-
-	if (current->mm != s->part->probe->mm || func != s->s->address)
-		return 0;
-	lwp = get_current_lwp(s->part->home);
-	if (!lwp)
-		return 0;
-	if (call_end(lwp, s, regs) && active(s))
-		emit_return(lwp, s, regs->ax);
-	if (atomic_read(&lwp->npending))
-		ctl_kick(lwp);
-	ctl_lwp_put(lwp);
-	return 0;
-}
-
-void ctl_probe_consumer(struct ctl_uprobe *up, bool returns)
+void ctl_probe_consumer(struct ctl_uprobe *up)
 {
 	up->uc.handler = on_hit;
 	up->uc.filter = wanted;
-	if (returns)
-		up->uc.ret_handler = on_return;
 }
 
 /* -- in task work --------------------------------------------------------- */

@@ -3,6 +3,8 @@
 #ifndef CTL_HIT_H
 #define CTL_HIT_H
 
+#include <linux/hashtable.h>
+
 #include "control.h"
 
 struct part;
@@ -44,6 +46,10 @@ struct probe {
 	atomic_t fired;
 	atomic64_t hits, lost;
 	struct list_head parts;
+	/* Where calls return to: landing.c.  Added to with probe_mutex and
+	 * proc->lock held; handlers look under RCU. */
+	DECLARE_HASHTABLE(landings, 6);
+	unsigned int nlandings;
 };
 
 #define for_each_site(q, part, s)                                          \
@@ -58,7 +64,34 @@ void ctl_probe_mark(struct ctl_proc *proc, struct probe *q);
 struct ctl_proc *ctl_probe_home(struct ctl_proc *from,
 				const struct mm_struct *mm);
 
-/* -- hit.c: a uprobe's consumer, with the return of functions or without */
-void ctl_probe_consumer(struct ctl_uprobe *up, bool returns);
+/* Have a worker do it, and wait; what that is for is in probe.c. */
+void ctl_in_worker(void (*fn)(void *arg), void *arg);
+/* What file of code lies at addr, and where in it; with a reference. */
+int ctl_text_at(struct mm_struct *mm, u64 addr, struct file **file,
+		loff_t *offset);
+/* probe_mutex held; NULL: none, or not any more */
+struct probe *ctl_probe_find(struct ctl_proc *proc, u32 id);
+
+/* -- hit.c */
+void ctl_probe_consumer(struct ctl_uprobe *up);
+/*
+ * Current's control, with a reference, if it is home's or a followed child's.
+ * Others that use the same memory have been vforked and report nothing.
+ */
+struct ctl_lwp *ctl_probe_lwp(const struct ctl_proc *home);
+/* In a handler: a single step ends here, for the kernel has executed the
+ * instruction before. */
+void ctl_probe_step_end(struct ctl_lwp *lwp);
+void ctl_emit_return(struct ctl_lwp *lwp, struct probe *q, u64 func,
+		     u64 result);
+
+/* -- landing.c */
+void ctl_call_begin(struct ctl_lwp *lwp, struct site *s,
+		    const struct pt_regs *regs);
+void ctl_landings_remove(struct probe *q);
+void ctl_landings_free(struct probe *q);
+void ctl_landings_clean(struct probe *q, struct mm_struct *mm);
+void ctl_landings_hide(struct probe *q, u64 addr, u8 *buf, u32 n);
+int ctl_landings_keep(struct probe *q, u64 addr, u8 *buf, u32 n);
 
 #endif

@@ -65,6 +65,21 @@ static inline unsigned int ctl_xor_len(const __u8 *p, unsigned int n)
 	return 0;
 }
 
+/* Do the n bytes at p, n >= 8, end in a call?  e8, or ff /2. */
+static inline int ctl_ends_in_call(const __u8 *p, unsigned int n)
+{
+	unsigned int i;
+
+	if (p[n - 5] == 0xe8)
+		return 1;
+	/* with what its operand needs */
+	for (i = n - 7; i + 1 < n; i++)
+		if (p[i] == 0xff && (p[i + 1] >> 3 & 7) == 2 &&
+		    ctl_modrm_len(p + i - 1, n - i + 1) == n - i + 1)
+			return 1;
+	return 0;
+}
+
 /* ret: all there is of a function that debuggers put breakpoints on. */
 static inline unsigned int ctl_ret_len(const __u8 *p, unsigned int n)
 {

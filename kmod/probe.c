@@ -19,7 +19,7 @@
  *
  * A thread that is being killed cannot touch another's memory: breakpoints that
  * it were to take out would stay, and kill.  So all that puts them in and takes
- * them out is done by a worker, for which whoever asks waits (in_worker()).
+ * them out is done by a worker, for which whoever asks waits (ctl_in_worker()).
  *
  * Neither handlers nor the hooks may wait for probe_mutex: its holder waits for
  * them.  Whatever ends a probe where it cannot sleep marks it (dying), and a
@@ -27,7 +27,6 @@
  */
 #include <linux/file.h>
 #include <linux/mm.h>
-#include <linux/moduleparam.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -51,7 +50,7 @@ static void run_errand(struct work_struct *w)
 	e->fn(e->arg);
 }
 
-static void in_worker(void (*fn)(void *arg), void *arg)
+void ctl_in_worker(void (*fn)(void *arg), void *arg)
 {
 	struct errand e = { .fn = fn, .arg = arg };
 
@@ -105,6 +104,12 @@ out:
 	return err;
 }
 
+int ctl_text_at(struct mm_struct *mm, u64 addr, struct file **file,
+		loff_t *offset)
+{
+	return locate(mm, addr, true, file, offset);
+}
+
 /* -- what there is -------------------------------------------------------- */
 
 void ctl_probe_mark(struct ctl_proc *proc, struct probe *q)
@@ -116,7 +121,7 @@ void ctl_probe_mark(struct ctl_proc *proc, struct probe *q)
 		ctl_proc_put(proc); /* never the last */
 }
 
-static struct probe *find(struct ctl_proc *proc, u32 id)
+struct probe *ctl_probe_find(struct ctl_proc *proc, u32 id)
 {
 	struct probe *q;
 
@@ -147,11 +152,13 @@ void ctl_probe_hide(struct ctl_proc *proc, u64 addr, u8 *buf, u32 n)
 	struct site *s;
 
 	spin_lock_irq(&proc->lock);
-	list_for_each_entry(q, &proc->probes, link)
+	list_for_each_entry(q, &proc->probes, link) {
 		for_each_site(q, part, s)
 			if (s->in && s->s->address - addr < n &&
 			    buf[s->s->address - addr] == CTL_INT3)
 				buf[s->s->address - addr] = s->old;
+		ctl_landings_hide(q, addr, buf, n);
+	}
 	spin_unlock_irq(&proc->lock);
 }
 
@@ -168,7 +175,7 @@ int ctl_probe_keep(struct ctl_proc *proc, u64 addr, u8 *buf, u32 n)
 	int err = 0;
 
 	spin_lock_irq(&proc->lock);
-	list_for_each_entry(q, &proc->probes, link)
+	list_for_each_entry(q, &proc->probes, link) {
 		for_each_site(q, part, s) {
 			u64 at = s->s->address - addr;
 
@@ -178,6 +185,9 @@ int ctl_probe_keep(struct ctl_proc *proc, u64 addr, u8 *buf, u32 n)
 				err = -EBUSY;
 			buf[at] = CTL_INT3;
 		}
+		if (ctl_landings_keep(q, addr, buf, n))
+			err = -EBUSY;
+	}
 	spin_unlock_irq(&proc->lock);
 	return err;
 }
@@ -217,6 +227,7 @@ static void probe_free(struct probe *q)
 
 	list_for_each_entry_safe(part, tmp, &q->parts, link)
 		part_free(part);
+	ctl_landings_free(q);
 	mmdrop(q->mm);
 	put_pid_ns(q->ns);
 	kfree(q);
@@ -238,9 +249,11 @@ static void reap(struct ctl_proc *proc)
 	spin_unlock_irq(&proc->lock);
 	if (list_empty(&dead))
 		return;
-	list_for_each_entry(q, &dead, link)
+	list_for_each_entry(q, &dead, link) {
 		list_for_each_entry(part, &q->parts, link)
 			part_remove(proc, part, q->mm);
+		ctl_landings_remove(q);
+	}
 	ctl_uprobe_sync();
 	list_for_each_entry_safe(q, tmp, &dead, link)
 		probe_free(q);
@@ -261,7 +274,7 @@ static void lock_and_reap(void *arg)
 void ctl_probes_reap(struct ctl_proc *proc)
 {
 	if (READ_ONCE(proc->probed))
-		in_worker(lock_and_reap, proc);
+		ctl_in_worker(lock_and_reap, proc);
 }
 
 static void reap_work(struct work_struct *w)
@@ -438,7 +451,7 @@ static int uprobe_error(int err)
 }
 
 static int uprobe_insert(struct site *s, struct mm_struct *mm,
-			 struct file *counter, loff_t ref, bool returns)
+			 struct file *counter, loff_t ref)
 {
 	int err;
 
@@ -446,7 +459,7 @@ static int uprobe_insert(struct site *s, struct mm_struct *mm,
 	if (err)
 		return err;
 	s->up.inode = file_inode(s->file);
-	ctl_probe_consumer(&s->up, returns);
+	ctl_probe_consumer(&s->up);
 	err = -EINVAL;
 	if (counter && file_inode(counter) == s->up.inode) {
 		err = ctl_uprobe_register(&s->up, ref);
@@ -461,8 +474,6 @@ static int uprobe_insert(struct site *s, struct mm_struct *mm,
 static int site_insert(struct site *s, struct mm_struct *mm,
 		       struct file *counter, loff_t ref, bool copied)
 {
-	bool returns = s->s->kind == CTL_SITE_FUNC &&
-		       (s->part->probe->flags & CTL_PROBE_RETURN);
 	int err = -EOPNOTSUPP;
 
 	/*
@@ -470,9 +481,8 @@ static int site_insert(struct site *s, struct mm_struct *mm,
 	 * whatever breakpoint it finds.
 	 */
 	if (!s->trap && !ctl_trap_at(mm, s->s->address))
-		err = uprobe_insert(s, mm, counter, ref, returns);
-	/* (Only uprobes can tell of returns.) */
-	if (err == -EOPNOTSUPP && s->len && !returns) {
+		err = uprobe_insert(s, mm, counter, ref);
+	if (err == -EOPNOTSUPP && s->len) {
 		err = ctl_trap_get(mm, s->s->address, s->old, s->len,
 				   s->clears_rax, copied);
 		s->trap = !err;
@@ -555,7 +565,7 @@ static int enable(struct ctl_handle *h, struct mm_struct *mm, struct part *part)
 {
 	struct ctl_proc *proc = h->proc;
 	const struct ctl_probe *op = part->op;
-	struct probe *q = find(proc, op->id), *fresh = NULL;
+	struct probe *q = ctl_probe_find(proc, op->id), *fresh = NULL;
 	const struct ctl_proc *from;
 	int err;
 
@@ -620,27 +630,12 @@ static void do_enable(void *arg)
 	mutex_unlock(&proc->probe_mutex);
 }
 
-/*
- * The kernel tells of a return by an address of its own in place of the one that
- * the function returns to.  Whoever looks for that one does not find it, and the
- * program dies: setjmp(3), an exception of C++, pthread_cancel(3).
- */
-static bool returns;
-module_param(returns, bool, 0644);
-MODULE_PARM_DESC(returns, "tell of returns from functions, at a risk for the program (default: no)");
-
 /* op, op->size bytes, is ours from now on. */
 int ctl_probe_enable(struct ctl_handle *h, struct ctl_probe *op)
 {
 	struct request r = { .h = h };
 	struct task_struct *t;
 
-	r.err = op->flags & CTL_PROBE_RETURN && !READ_ONCE(returns) ?
-			-ENOSYS : 0;
-	if (r.err) {
-		kvfree(op);
-		return r.err;
-	}
 	r.err = part_new(op, &r.part);
 	if (r.err) {
 		kvfree(op);
@@ -653,7 +648,7 @@ int ctl_probe_enable(struct ctl_handle *h, struct ctl_probe *op)
 	if (IS_ERR(r.mm)) {
 		r.err = PTR_ERR(r.mm);
 	} else {
-		in_worker(do_enable, &r);
+		ctl_in_worker(do_enable, &r);
 		mmput(r.mm);
 	}
 	if (r.err)
@@ -668,7 +663,7 @@ static void do_disable(void *arg)
 	struct probe *q;
 
 	mutex_lock(&proc->probe_mutex);
-	q = r->id ? find(proc, r->id) : NULL;
+	q = r->id ? ctl_probe_find(proc, r->id) : NULL;
 	if (r->id && (!q || (q->owner && q->owner != r->h))) {
 		r->err = -EINVAL;
 	} else {
@@ -689,7 +684,7 @@ int ctl_probe_disable(struct ctl_handle *h, u64 id)
 
 	if (id > U32_MAX)
 		return -EINVAL;
-	in_worker(do_disable, &r);
+	ctl_in_worker(do_disable, &r);
 	if (!r.err)
 		ctl_gc_kick();
 	return r.err;
@@ -747,6 +742,8 @@ static void leave(struct callback_head *cb)
 		list_for_each_entry(q, &v->from->probes, link)
 			list_for_each_entry(part, &q->parts, link)
 				clean(part, current->mm);
+		list_for_each_entry(q, &v->from->probes, link)
+			ctl_landings_clean(q, current->mm);
 		ctl_traps_clean(v->from, v->mm, current->mm);
 		mutex_unlock(&v->from->probe_mutex);
 	}
@@ -881,6 +878,9 @@ static void do_adopt(void *arg)
 	mutex_lock(&from->probe_mutex);
 	/* The parent's first, always. */
 	mutex_lock_nested(&proc->probe_mutex, SINGLE_DEPTH_NESTING);
+	/* Its calls are its own, and these may be where sites are. */
+	list_for_each_entry(q, &from->probes, link)
+		ctl_landings_clean(q, a->mm);
 	list_for_each_entry(q, &from->probes, link) {
 		/* Whose handle's stops these are looks at the parent: nobody
 		 * would run the child. */
@@ -909,7 +909,7 @@ void ctl_probe_adopt(struct ctl_lwp *lwp)
 	if (!a.from)
 		return;
 	if (a.mm)
-		in_worker(do_adopt, &a);
+		ctl_in_worker(do_adopt, &a);
 	ctl_proc_put(a.from);
 }
 

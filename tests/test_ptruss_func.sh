@@ -120,6 +120,18 @@ testLongjmp()
 	assertEquals "and back" 1 "$(count '^<- funcs:factorial() = 0x6' "$tmp/o")"
 }
 
+# A thread that ends unwinds its stack, which has to be as the program made it.
+testUnwinding()
+{
+	run ptruss -t none -o "$tmp/o" -u a.out:around,leave,inner \
+		"$funcs" unwound 5
+	assert_result unwound 5
+	assertEquals "calls" 10 "$(count '-> funcs:around' "$tmp/o")"
+	assertEquals "returns" 5 "$(count '<- funcs:around' "$tmp/o")"
+	assertEquals "of the inner one" 5 "$(count '^  <- funcs:leave' "$tmp/o")"
+	assertEquals "inner's" 5 "$(count '<- funcs:inner' "$tmp/o")"
+}
+
 testThreads()
 {
 	run ptruss -l -t none -o "$tmp/o" -u a.out:leaf,factorial \
@@ -219,28 +231,6 @@ testRefused()
 	assertEquals "vector" 0 "$(count '-> funcs:vector' "$tmp/o")"
 	assertTrue "why: $(stderr)" \
 		"grep -q 'ptruss: 1 function of funcs is not traced, .*: vector' '$tmp/stderr'"
-}
-
-# Not told to by who loaded it, the module leaves return addresses alone.
-testModuleWithoutReturns()
-{
-	param=/sys/module/dtrace_ctl/parameters/returns
-	[ "$CTL_BACKEND" = module ] || {
-		skip "only of the module: no returns"
-		return 0
-	}
-	echo 0 >"$param"
-	run ptruss -t none -o "$tmp/o" -u a.out:outer,middle,inner "$funcs" tail 5
-	assert_result tail 5
-	assertTrue "why: $(stderr)" \
-		"grep -q '^ptruss: returns are not traced: ' '$tmp/stderr'"
-	assertEquals "-> funcs:outer   -> funcs:middle     -> funcs:inner" \
-		"$(sed -n 's/(.*)$//p' "$tmp/o" | grep -e '->' | tr '\n' ' ' |
-			sed 's/ $//')"
-	assertEquals "returns" 0 "$(count '<-' "$tmp/o")"
-	run ptruss -t none -o "$tmp/o" -u '*::' -u a.out -u ld "$funcs" jump 4
-	echo 1 >"$param"
-	assert_result jump 4
 }
 
 testWrong()

@@ -70,7 +70,6 @@ struct funcs {
 	struct counted *counted[BUCKETS];
 	uint32_t last_id;
 	bool any; /* one was enabled */
-	bool no_returns; /* it was told that there are none */
 	struct told { /* what cannot be traced is told once for each object */
 		struct told *next;
 		char object[];
@@ -293,13 +292,6 @@ static int enable(struct session *s, struct traced *t, struct group *g,
 	do {
 		g->id = o.id = ++s->funcs->last_id;
 		r = ctl_func_enable(t->h, g->v, g->n, &o, on_refused, refusals);
-		if (r == -ENOSYS && o.flags & CTL_PROBE_RETURN) {
-			o.flags &= ~CTL_PROBE_RETURN;
-			if (!s->funcs->no_returns)
-				cmd_complain("returns are not traced: the kernel module would change return addresses; see \"returns\" in dtrace_ctl(4)");
-			s->funcs->no_returns = true;
-			r = -EEXIST;
-		}
 	} while (r == -EEXIST);
 	return r;
 }

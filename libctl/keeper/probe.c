@@ -432,15 +432,7 @@ static bool is_return_address(struct probes *t, uint64_t addr)
 	    proc_read(t->proc, addr - sizeof(p), p, sizeof(p)) < 0)
 		return false;
 	probe_hide(t->proc, addr - sizeof(p), p, sizeof(p));
-	if (p[3] == 0xe8)
-		return true;
-	/* ff /2, with what its operand needs */
-	for (unsigned i = 1; i + 1 < sizeof(p); i++)
-		if (p[i] == 0xff && (p[i + 1] >> 3 & 7) == 2 &&
-		    ctl_modrm_len(p + i - 1, sizeof(p) - i + 1) ==
-			    sizeof(p) - i + 1)
-			return true;
-	return false;
+	return ctl_ends_in_call(p, sizeof(p));
 }
 
 /*

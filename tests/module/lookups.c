@@ -55,7 +55,7 @@ static int load(const char *file)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC), r;
 
-	r = syscall(SYS_finit_module, fd, "returns=1", 0);
+	r = syscall(SYS_finit_module, fd, "", 0);
 	close(fd);
 	return r;
 }

@@ -23,7 +23,7 @@ reload_all_the_time()
 		sleep "0.$((nap / 65536 % 10))"
 		rmmod dtrace_ctl 2>/dev/null || continue
 		echo went
-		insmod "$ko" returns=1 || exit 1
+		insmod "$ko" || exit 1
 	done
 }
 
@@ -59,7 +59,7 @@ while :; do
 		*'(ctlstress) '[DI]*) echo "left behind: $line"; exit 1 ;;
 		esac
 	done 2>/dev/null
-	insmod "$ko" returns=1 || exit 1
+	insmod "$ko" || exit 1
 	n=$((n + 1))
 done
 awk -v rounds=$n -v seed="$seed" -v went=$went '

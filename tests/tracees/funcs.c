@@ -24,6 +24,8 @@ void leaper(int depth);
 void sink(int n);
 int leaf(int n);
 int vector(int n);
+void leave(unsigned long v);
+void around(unsigned long v);
 
 unsigned long CALLED factorial(unsigned long n)
 {
@@ -165,6 +167,42 @@ static unsigned long threads(unsigned n)
 	return sum;
 }
 
+/* Ends its thread: the unwinder looks for each caller on the stack. */
+void CALLED leave(unsigned long v)
+{
+	HIDE(v);
+	if (v)
+		pthread_exit((void *)v);
+}
+
+void CALLED around(unsigned long v)
+{
+	leave(v);
+	__asm__ volatile("" : : : "memory"); /* not a jump */
+}
+
+static void *work_and_leave(void *arg)
+{
+	around(0);
+	around(inner((uintptr_t)arg));
+	return NULL;
+}
+
+static unsigned long unwound(unsigned n)
+{
+	unsigned long sum = 0;
+	pthread_t t;
+	void *one;
+
+	for (uintptr_t i = 0; i < n; i++) {
+		if (pthread_create(&t, NULL, work_and_leave, (void *)i) != 0)
+			die("pthread_create");
+		pthread_join(t, &one);
+		sum += (uintptr_t)one;
+	}
+	return sum;
+}
+
 static unsigned long children(unsigned n)
 {
 	unsigned long sum = leaf(n);
@@ -215,6 +253,7 @@ static const struct {
 	{ "recursion", recursion }, { "tail", tail },	  { "step", step },
 	{ "jump", jump },	    { "threads", threads }, { "loop", loop },
 	{ "children", children },   { "sum", sum_up },	  { "mixed", mixed },
+	{ "unwound", unwound },
 };
 
 int main(int argc, char **argv)
