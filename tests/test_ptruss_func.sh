@@ -252,6 +252,26 @@ testCounts()
 	assertTrue "factorial" "grep -q '^funcs:factorial  *12$' '$tmp/o'"
 }
 
+# Calls that are only counted are the kernel's business: nothing waits for the
+# keeper, and nothing dies of its end.
+testKeeperKilledWhileItCounts()
+{
+	needs_kernels_probes || return 0
+	target funcs loop 20
+	for i in 1 2 3; do
+		ptruss -c -t none -o "$tmp/o" -u a.out:leaf,factorial \
+			-p "$pid" 2>/dev/null &
+		wait_until kernel_records "$pid" || fail "no uprobes"
+		sleep 0.1
+		kill -9 "$(tracer "$pid")"
+		wait $!
+		assert_untouched "$pid"
+	done
+	kill "$pid"
+	reap "$pid"
+	assertEquals "result 0" "$(grep result "$out")"
+}
+
 testJson()
 {
 	needs_command jq || return 0

@@ -10,8 +10,9 @@
  *
  * Not every probe can be had this way: one that stops the thread, one on a
  * longer nop (the kernel would step over it, or worse, make a call of it that
- * writes below the stack pointer), one with arguments in vector registers.
- * Those keep their breakpoints (probe.c).
+ * writes below the stack pointer), one with arguments in vector registers, one
+ * of a function whose return is asked for, too.  Those keep their breakpoints
+ * (probe.c).
  *
  * Semaphores are counted by us, as for breakpoints: the kernel's counter would
  * stay up in a forked child for ever.
@@ -34,6 +35,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "insn.h"
 #include "source.h"
 #include "uprobe.h"
 
@@ -329,14 +331,19 @@ static bool usable(void)
 	return state == WORKS;
 }
 
-/* A nop of one byte, which the kernel knows how to pass. */
-static bool is_short_nop(struct proc *p, uint64_t addr)
+/*
+ * A probe's: a nop of one byte, which the kernel knows how to pass.  A function's:
+ * anything that no nop of five bytes may be.
+ */
+static bool code_suits(struct proc *p, const struct ctl_probe_site *s)
 {
 	uint8_t code[2];
 
-	if (proc_read(p, addr, code, sizeof(code)) < 0)
+	if (proc_read(p, s->address, code, sizeof(code)) < 0)
 		return false;
-	probe_hide(p, addr, code, sizeof(code));
+	probe_hide(p, s->address, code, sizeof(code));
+	if (s->kind == CTL_SITE_FUNC)
+		return code[0] != CTL_INT3 && code[0] != 0x0f;
 	return code[0] == 0x90 || (code[0] == 0x66 && code[1] == 0x90);
 }
 
@@ -344,9 +351,9 @@ static bool site_suits(struct proc *p, const struct ctl_probe_site *s)
 {
 	const struct ctl_fetch *f = ctl_site_fetch(s);
 
-	if (s->kind != CTL_SITE_HIT)
+	if (s->kind != CTL_SITE_HIT && s->kind != CTL_SITE_FUNC)
 		return false;
-	while (!is_short_nop(p, s->address))
+	while (!code_suits(p, s))
 		if (!uprobe_wait())
 			return false;
 	for (unsigned i = 0; i < s->nargs; i++)
@@ -467,8 +474,10 @@ struct uprobes *uprobe_attach(struct proc *p, const struct ctl_probe *op,
 	u->fd = create_link(u, path, offsets);
 	if (u->fd < 0) {
 		klog("%d: uprobe: %s", p->pid, strerror(errno));
-		/* No kernel for this: do not ask again. */
-		if (errno == EINVAL || errno == EOPNOTSUPP)
+		/* No kernel for this: do not ask again.  Unless it is about
+		 * the instruction. */
+		if ((errno == EINVAL || errno == EOPNOTSUPP) &&
+		    ctl_probe_first(op)->kind != CTL_SITE_FUNC)
 			state = FAILED;
 		goto fail;
 	}
