@@ -732,6 +732,13 @@ int enter(struct bpf_raw_tracepoint_args *ctx)
 		__sync_fetch_and_add(&lost, 1);
 		return 0;
 	}
+	/*
+	 * The end of its last call passed us by: the kernel runs no program for
+	 * a thread that comes in between another's on the same CPU.  (A beginning
+	 * that did is made up for at the end.)
+	 */
+	if (s->active)
+		__sync_fetch_and_add(&lost, 1);
 	s->entered = 1;
 	begin(s, ctx->args[0], false, 0);
 	if (!s->active)
