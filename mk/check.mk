@@ -8,6 +8,9 @@
 #
 # TESTS="stop ptruss" makes it these scripts only.
 
+# Two scripts at a time: most of them wait.  One that fails so runs again alone.
+JOBS := -j 2 -r
+
 CAGE := $(O)/tests/cage
 HOLD := $(O)/tests/hold
 THROWER := $(O)/tests/thrower
@@ -71,7 +74,7 @@ test-programs: all stress $(CAGE) $(HOLD) $(THROWER) $(PROBED32) $(TRACEE_BINS) 
 check-host:
 	CC="$(CC)" scripts/deps install build demo check
 	$(MAKE) test-programs
-	tests/run -b $(O) $(TESTS)
+	tests/run -b $(O) $(JOBS) $(TESTS)
 
 # No packages, no network: the VMs are skipped, and it says so.
 check: check-host
@@ -84,7 +87,7 @@ check-san:
 	for cc in gcc clang; do \
 		$(MAKE) CC=$$cc O=$(O)-san-$$cc SAN=address,undefined \
 			test-programs && \
-		tests/run -b $(O)-san-$$cc $(TESTS) || exit; \
+		tests/run -b $(O)-san-$$cc $(JOBS) $(TESTS) || exit; \
 	done
 
 check-cc:

@@ -86,7 +86,8 @@ kernel_records()
 needs_kernels_probes()
 {
 	needs_keeper "probes by BPF" || return
-	event_sources | grep -q bpf && linux_since 6 6 && return
+	[ "${CTL_EVENTS:-bpf}" = bpf ] && linux_since 6 6 &&
+		event_sources | grep -q bpf && return
 	skip "probes by BPF: root, and Linux 6.6"
 	return 1
 }
