@@ -102,7 +102,7 @@ int main(int argc, char **argv)
 		cmd_complain("cannot write %s: %s", opt.timeline, strerror(-r));
 		return finish(&s, CMD_NONE);
 	}
-	session_catch_signals();
+	session_catch_signals(!opt.command);
 	if (opt.command) {
 		if (session_spawn(&s) < 0) {
 			session_close(&s);

@@ -178,9 +178,7 @@ testInterruptWhileNobodyReads()
 	busy
 	exec 8<>"$tmp/unread"
 	for sig in INT TERM; do
-		# In the background sh ignores SIGINT for its children.
-		env --default-signal=INT ptruss -j -p "$pid" \
-			>"$tmp/unread" 2>"$tmp/e" &
+		ptruss -j -p "$pid" >"$tmp/unread" 2>"$tmp/e" &
 		tracer=$!
 		wait_until waits_to_write "$tracer" || fail "it does not wait"
 		kill -"$sig" "$tracer"
@@ -193,6 +191,26 @@ testInterruptWhileNobodyReads()
 		assert_runs "$pid"
 	done
 	exec 8<&-
+}
+
+# In the background sh ignores SIGINT for its children.  A command that is traced
+# shall find it so; but kill -INT is how a script ends a trace.
+testInterruptFromAScript()
+{
+	ptruss -o "$tmp/o" grep SigIgn /proc/self/status >"$tmp/ignored" &
+	wait $!
+	assertEquals "SIGINT is ignored" "2" \
+		"$(sed -n 's/.*\(.\)$/\1/p' "$tmp/ignored" | tr '367abef' '2222222')"
+	busy
+	ptruss -o "$tmp/trace" -p "$pid" &
+	tracer=$!
+	wait_until test -s "$tmp/trace"
+	kill -INT "$tracer"
+	wait_until gone "$tracer" || fail "it goes on"
+	kill -9 "$tracer" 2>/dev/null
+	wait "$tracer"
+	assertEquals "status" 0 $?
+	assert_untouched "$pid"
 }
 
 # In write(2) to the standard output: messages to the module are writes, too.
@@ -231,7 +249,7 @@ def number: type == "number"; def string: type == "string";
 def or_null(f): . == null or f;
 def has_head: (.time | number) and .time > 1500000000000000000 and
 	(.pid | number) and (.tid | number);
-def arg: (.value | number) and (.text | string) and (.name | or_null(string));
+def arg: type == "object" and (.value | number) and (.text | string) and (.name | or_null(string));
 def result: .entry == true or
 	((.ret | or_null(number)) and (.errno | or_null(string)) and
 	has("ret") and has("errno") and (.elapsed | number) and

@@ -51,9 +51,12 @@ int cmd_finish(int code);
 int cmd_wait(pid_t child);
 /*
  * Have fn called for what asks a command to end: SIGINT, SIGTERM, SIGHUP and
- * SIGQUIT, as far as we were not started with it ignored.
+ * SIGQUIT, as far as we were not started with it ignored.  ignored: SIGINT even
+ * then, which sh(1) has ignored by what a script starts in the background, though
+ * a kill -INT is how the script will end it.  Not before a command is started,
+ * which would not find it ignored.
  */
-void cmd_catch(void (*fn)(int sig));
+void cmd_catch(void (*fn)(int sig), bool ignored);
 /* Send the library's messages of this level and graver to stderr. */
 void cmd_log(enum ctl_log_level level);
 

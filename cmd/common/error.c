@@ -63,14 +63,15 @@ int cmd_wait(pid_t child)
 				     WEXITSTATUS(status);
 }
 
-void cmd_catch(void (*fn)(int sig))
+void cmd_catch(void (*fn)(int sig), bool ignored)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	struct sigaction sa = { .sa_handler = fn }, old;
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		if (sigaction(signals[i], NULL, &old) == 0 &&
-		    old.sa_handler != SIG_IGN)
+		    (old.sa_handler != SIG_IGN ||
+		     (ignored && signals[i] == SIGINT)))
 			sigaction(signals[i], &sa, NULL);
 }
 

@@ -261,7 +261,8 @@ int session_spawn(struct session *s);
 /* Until everything traced is gone, or somebody says stop. */
 int session_follow(struct session *s);
 void session_close(struct session *s);
-void session_catch_signals(void);
+/* See cmd_catch(). */
+void session_catch_signals(bool ignored);
 /* The signal that told us to end, or was the command's; 0: none. */
 int session_caught(void);
 

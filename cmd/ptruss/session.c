@@ -50,13 +50,13 @@ int session_caught(void)
 /* What we were started with, and a command is started with. */
 static struct sigaction own_sigpipe;
 
-void session_catch_signals(void)
+void session_catch_signals(bool ignored)
 {
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 
-	cmd_catch(on_signal);
+	cmd_catch(on_signal, ignored);
 	/* A reader that went away is an error of write(2), which is told. */
-	sigaction(SIGPIPE, &ignore, &own_sigpipe);
+	sigaction(SIGPIPE, &ignore, ignored ? NULL : &own_sigpipe);
 }
 
 /* -- attaching ------------------------------------------------------------ */
@@ -223,7 +223,7 @@ int session_spawn(struct session *s)
 		func_add_execs(&calls);
 	r = s->opt->tied ? ctl_spawn_tied(&h, s->opt->command, &calls) :
 			   ctl_spawn(&h, s->opt->command);
-	signal(SIGPIPE, SIG_IGN);
+	session_catch_signals(true);
 	if (own >= 0) {
 		dup2(own, STDOUT_FILENO);
 		close(own);

@@ -536,7 +536,7 @@ int pusdt_count(int argc, char **argv)
 	o.stack = opt.by == BY_STACK ? cmd_stack_bytes(NULL, NULL) : 0;
 	if (pusdt_open(&s, opt.pid) < 0)
 		return CMD_NONE;
-	pusdt_catch_signals();
+	pusdt_catch_signals(true);
 	s.numbers = opt.by == BY_PROBE && opt.hist < 0 && !opt.which.follow;
 	r = o.stack ? pusdt_start_stacks(&s, true) : 0;
 	if (r == 0)

@@ -129,7 +129,8 @@ typedef bool pusdt_record_fn(struct pusdt_session *s, const struct ctl_rec *rec,
 			     void *arg);
 enum pusdt_end pusdt_read(struct pusdt_session *s, pusdt_record_fn *fn,
 			  void *arg, int64_t deadline_ms);
-void pusdt_catch_signals(void); /* SIGINT and the like only end pusdt_read() */
+/* SIGINT and the like only end pusdt_read(); see cmd_catch(). */
+void pusdt_catch_signals(bool ignored);
 bool pusdt_caught(void);
 
 /* ------------------------------------------------------------------ hits -- */

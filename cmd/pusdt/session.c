@@ -369,9 +369,9 @@ static void on_signal(int sig)
 	caught = sig;
 }
 
-void pusdt_catch_signals(void)
+void pusdt_catch_signals(bool ignored)
 {
-	cmd_catch(on_signal);
+	cmd_catch(on_signal, ignored);
 }
 
 bool pusdt_caught(void)

@@ -218,7 +218,7 @@ int pusdt_trace(int argc, char **argv)
 	if (pusdt_open(&s, opt.pid) < 0)
 		return CMD_NONE;
 	s.out = opt.out;
-	pusdt_catch_signals();
+	pusdt_catch_signals(true);
 	code = start(&s, &opt) < 0 ? CMD_NONE : follow_hits(&s, &opt);
 	pusdt_close(&s);
 	pusdt_specs_free(&opt.specs);
@@ -361,6 +361,7 @@ static int run_command(struct options *opt)
 	int code, r;
 
 	r = ctl_spawn(&s.h, opt->command);
+	pusdt_catch_signals(true);
 	if (r < 0) {
 		cmd_fail(r, "run", opt->command[0]);
 		return CMD_NONE;
@@ -405,7 +406,7 @@ int pusdt_run(int argc, char **argv)
 	argp_parse(&run_argp, argc, argv, ARGP_IN_ORDER, NULL, &opt);
 	if (!opt.out)
 		opt.out = stderr;
-	pusdt_catch_signals();
+	pusdt_catch_signals(false);
 	code = run_command(&opt);
 	pusdt_specs_free(&opt.specs);
 	return code;
