@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "private.h"
@@ -42,8 +43,12 @@ CTL_EXPORT int ctl_ring_record(struct ctl *h, const struct ctl_record *what)
 		int64_t code;
 		struct ctl_record r;
 	} m = { PCRECORD, *what };
+	const char *source = getenv("CTL_EVENTS");
+	int r = ctl_write(h, &m, sizeof(m), NULL);
 
-	return ctl_write(h, &m, sizeof(m), NULL);
+	if (r == -EOPNOTSUPP && source && !strcmp(source, "bpf"))
+		return ctl_fail(r, "BPF, which CTL_EVENTS asks for, cannot record that here");
+	return r;
 }
 
 CTL_EXPORT int ctl_ring_capture(struct ctl *h, int abi, unsigned nr,

@@ -76,6 +76,13 @@ linux_since()
 	[ "$major" -gt "$1" ] || { [ "$major" = "$1" ] && [ "$minor" -ge "$2" ]; }
 }
 
+needs_bpf()
+{
+	event_sources | grep -q bpf && return
+	skip "BPF, which root's keeper has on newer kernels"
+	return 1
+}
+
 # kernel_records PID: are its probes the kernel's, and not breakpoints?
 kernel_records()
 {

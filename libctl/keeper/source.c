@@ -91,20 +91,6 @@ int source_allowed(void)
 	return 0;
 }
 
-const char *source_describe(void)
-{
-	const char *want = getenv("CTL_EVENTS");
-
-	if (want && !strcmp(want, "ptrace"))
-		return "ptrace (CTL_EVENTS)";
-	if (!has_caps())
-		return "ptrace: BPF needs CAP_BPF and CAP_PERFMON";
-	if (!first_pid_namespace())
-		return "ptrace: BPF counts processes as the first pid "
-		       "namespace does";
-	return "bpf";
-}
-
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	char text[256];
@@ -113,6 +99,25 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 	if (level == LIBBPF_WARN)
 		klog("bpf: %s", text);
 	return 0;
+}
+
+const char *source_describe(void)
+{
+	const char *want = getenv("CTL_EVENTS");
+	struct source_bpf *skel;
+
+	if (want && !strcmp(want, "ptrace"))
+		return "ptrace (CTL_EVENTS)";
+	if (!has_caps())
+		return "ptrace: BPF needs CAP_BPF and CAP_PERFMON";
+	if (!first_pid_namespace())
+		return "ptrace: BPF counts processes as the first pid "
+		       "namespace does";
+	/* Is the kernel new enough?  It says so best itself. */
+	libbpf_set_print(quiet);
+	skel = source_bpf__open_and_load();
+	source_bpf__destroy(skel);
+	return skel ? "bpf" : "ptrace: the kernel's BPF is too old, or has no BTF";
 }
 
 /* -- handing on ----------------------------------------------------------- */
