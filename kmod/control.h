@@ -13,6 +13,7 @@
  *   capture.c    capture programs
  *   probe.c      probes, by uprobes
  *   hit.c        ... and what it means to pass one
+ *   landing.c    ... and what functions return to
  *   trap.c       ... and by breakpoints, where there can be none
  *   regs.c       registers and memory
  *   status.c     struct ctl_status
