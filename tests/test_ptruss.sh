@@ -184,6 +184,14 @@ testDescriptors()
 		assertTrue "close of $f" "grep -q 'close([0-9]*<.*/*$f>)' '$tmp/o'"
 	done
 	assertTrue "the copy" "grep -q 'read(0<$tmp/two>, \"two' '$tmp/o'"
+	# Where it was, though it is gone when that is printed.
+	mkdir -p "$tmp/deep/er"
+	ptruss -f -y -t openat,chdir,fchdir -o "$tmp/o" sh -c \
+		'cd "$1"; cd deep; cd er; cat ../../one; cd ..; cat ../two' sh "$tmp" >/dev/null
+	for line in "$tmp/deep/er>, \"../../one" "$tmp/deep>, \"../two"; do
+		assertTrue "$line: $(cat "$tmp/o")" \
+			"grep -q 'openat(AT_FDCWD<$line\"' '$tmp/o'"
+	done
 }
 
 testSockets()

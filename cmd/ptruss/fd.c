@@ -7,14 +7,18 @@
  * far as these calls are traced, and comes first.  Only of the others /proc is
  * asked, which has them as they are now.
  *
+ * The working directory is one of them, by the number AT_FDCWD.
+ *
  * For a socket the link in /proc tells no more than an inode number; the tables
  * in /proc/PID/net, of the namespace that the process is in, have its addresses.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ptruss.h"
@@ -162,12 +166,15 @@ static void socket_cached(struct buf *b, pid_t pid, unsigned long inode,
 	buf_str(b, k->text);
 }
 
-static ssize_t fd_link(pid_t pid, uint64_t fd, char *to, size_t size)
+static ssize_t fd_link(pid_t pid, int fd, char *to, size_t size)
 {
 	char link[64];
 	ssize_t n;
 
-	snprintf(link, sizeof(link), "/proc/%d/fd/%d", pid, (int)fd);
+	if (fd == AT_FDCWD)
+		snprintf(link, sizeof(link), "/proc/%d/cwd", pid);
+	else
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", pid, fd);
 	n = readlink(link, to, size - 1);
 	if (n > 0)
 		to[n] = '\0';
@@ -198,16 +205,16 @@ struct known {
 #define BUCKETS 1024
 static struct known *table[BUCKETS];
 
-static struct known **slot(pid_t pid, uint64_t fd)
+static struct known **slot(pid_t pid, int fd)
 {
 	struct known **k = &table[((unsigned)pid * 31 + fd) % BUCKETS];
 
-	while (*k && ((*k)->pid != pid || (uint64_t)(*k)->fd != fd))
+	while (*k && ((*k)->pid != pid || (*k)->fd != fd))
 		k = &(*k)->next;
 	return k;
 }
 
-static void forget(pid_t pid, uint64_t fd)
+static void forget(pid_t pid, int fd)
 {
 	struct known **at = slot(pid, fd), *k = *at;
 
@@ -256,28 +263,61 @@ static void each_of(pid_t pid, bool cloexec_only, pid_t child)
 /* The directory that a relative path begins at, with a slash behind it. */
 static void directory(struct buf *b, pid_t pid, const struct ctl_val *dir)
 {
-	char link[64], to[4096];
-	struct known *k;
+	int fd = dir && dir->kind == CTL_VAL_FD ? (int)dir->value : AT_FDCWD;
+	struct known *k = *slot(pid, fd);
+	char to[4096];
+
+	if (k)
+		buf_str(b, k->text);
+	else if (fd_link(pid, fd, to, sizeof(to)) > 0)
+		buf_str(b, to);
+	if (b->n && b->p[b->n - 1] != '/')
+		buf_char(b, '/');
+}
+
+/* It has another working directory; path: by what it was asked for, or NULL. */
+static void note_cwd(pid_t pid, const struct ctl_val *path)
+{
+	struct buf b = { 0 };
+	char to[4096];
 	ssize_t n;
 
-	if (dir && dir->kind == CTL_VAL_FD && dir->value <= INT32_MAX) {
-		k = *slot(pid, dir->value);
-		if (k) {
-			buf_str(b, k->text);
-			buf_char(b, '/');
-			return;
-		}
-		snprintf(link, sizeof(link), "/proc/%d/fd/%d", pid,
-			 (int)dir->value);
+	if (path && path->len && path->str[0] != '/')
+		directory(&b, pid, NULL);
+	if (path && path->len && (path->str[0] == '/' || b.n) &&
+	    !memmem(path->str, path->len, "..", 2)) {
+		buf_put(&b, path->str, path->len);
+		learn(pid, AT_FDCWD, b.p, b.n, false);
+	} else if ((n = fd_link(pid, AT_FDCWD, to, sizeof(to))) > 0) {
+		learn(pid, AT_FDCWD, to, n, false);
 	} else {
-		snprintf(link, sizeof(link), "/proc/%d/cwd", pid);
+		forget(pid, AT_FDCWD);
 	}
-	n = readlink(link, to, sizeof(to));
-	if (n > 0) {
-		buf_put(b, to, n);
-		if (to[n - 1] != '/')
-			buf_char(b, '/');
-	}
+	buf_free(&b);
+}
+
+/* The same by a descriptor. */
+static void note_fchdir(pid_t pid, int fd)
+{
+	const struct known *k = *slot(pid, fd);
+
+	if (k)
+		learn(pid, AT_FDCWD, k->text, strlen(k->text), false);
+	else
+		note_cwd(pid, NULL);
+}
+
+static bool is_traced(const struct options *opt, unsigned nr)
+{
+	return opt->calls.native[nr / 64] >> nr % 64 & 1;
+}
+
+void fd_meet(const struct options *opt, pid_t pid)
+{
+	/* Not what would grow old unseen. */
+	if ((opt->fd_paths || opt->path) && is_traced(opt, SYS_chdir) &&
+	    is_traced(opt, SYS_fchdir))
+		note_cwd(pid, NULL);
 }
 
 static bool has_flag(const struct ctl_val *v, const char *name)
@@ -330,6 +370,16 @@ static void note_copy(const struct ctl_rec_syscall *r, bool cloexec)
 	free(text);
 }
 
+static const struct ctl_val *whole_path(const struct ctl_decoded *d)
+{
+	const struct ctl_val *v = d->arg;
+
+	return d->nargs && v->kind == CTL_VAL_STR &&
+			       !(v->flags & (CTL_VALF_CUT | CTL_VALF_FAULT)) ?
+		       v :
+		       NULL;
+}
+
 void fd_before(const struct ctl_rec *rec, const struct ctl_decoded *d)
 {
 	const struct ctl_rec_syscall *r = (const void *)rec;
@@ -347,6 +397,10 @@ void fd_before(const struct ctl_rec *rec, const struct ctl_decoded *d)
 	else if (!strncmp(d->name, "fcntl", 5) &&
 		 (r->arg[1] == 0 || r->arg[1] == 1030)) /* F_DUPFD, _CLOEXEC */
 		note_copy(r, r->arg[1] != 0);
+	else if (!strcmp(d->name, "chdir"))
+		note_cwd(r->h.pid, whole_path(d));
+	else if (!strcmp(d->name, "fchdir"))
+		note_fchdir(r->h.pid, r->arg[0]);
 	else if (d->ret.kind == CTL_VAL_FD)
 		forget(r->h.pid, r->ret); /* /proc knows what kind it is */
 }
@@ -382,15 +436,25 @@ void fd_after(const struct ctl_rec *rec, const struct ctl_decoded *d)
 	}
 }
 
-void text_fd(struct buf *b, pid_t pid, uint64_t fd)
+static bool is_descriptor(const struct ctl_val *v)
+{
+	if (v->kind == CTL_VAL_NAME)
+		return (int64_t)v->value == AT_FDCWD &&
+		       !strcmp(v->str, "AT_FDCWD");
+	return v->kind == CTL_VAL_FD && v->value <= INT32_MAX;
+}
+
+void text_fd(struct buf *b, pid_t pid, const struct ctl_val *v)
 {
 	unsigned long inode;
 	struct known *k;
 	char to[4096];
 	ssize_t n;
+	int fd;
 
-	if (fd > INT32_MAX)
+	if (!is_descriptor(v))
 		return;
+	fd = (int64_t)v->value;
 	k = *slot(pid, fd);
 	if (k) {
 		buf_char(b, '<');

@@ -75,9 +75,9 @@ static void call(struct session *s, const struct event *e, struct buf *b)
 			buf_str(b, ",\"out\":");
 			text(&d->out[i], &scratch, b);
 		}
-		if (s->opt->fd_paths && v->kind == CTL_VAL_FD) {
+		if (s->opt->fd_paths) {
 			scratch.n = 0;
-			text_fd(&scratch, r->h.pid, v->value);
+			text_fd(&scratch, r->h.pid, v);
 			if (scratch.n > 2) {
 				buf_str(b, ",\"path\":");
 				buf_json(b, scratch.p + 1, scratch.n - 2);

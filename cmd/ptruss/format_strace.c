@@ -188,8 +188,8 @@ static void result(const struct session *s, const struct ctl_rec_syscall *r,
 			buf_printf(b, " (%s)", strerror(-r->ret));
 	} else {
 		value(&d->ret, strncmp(name_of(d), "fcntl", 5) == 0, b);
-		if (s->opt->fd_paths && d->ret.kind == CTL_VAL_FD)
-			text_fd(b, r->h.pid, d->ret.value);
+		if (s->opt->fd_paths)
+			text_fd(b, r->h.pid, &d->ret);
 		notes(d, b);
 	}
 	if (call_injected(s, r))
@@ -219,8 +219,8 @@ static void argument(const struct session *s, const struct ctl_rec_syscall *r,
 		return;
 	}
 	text_val(b, v, TEXT_STRUCTS | TEXT_STRACE);
-	if (s->opt->fd_paths && v->kind == CTL_VAL_FD)
-		text_fd(b, r->h.pid, v->value);
+	if (s->opt->fd_paths)
+		text_fd(b, r->h.pid, v);
 }
 
 static const struct ctl_val *clone_argument(const struct ctl_decoded *d,

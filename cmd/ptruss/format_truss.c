@@ -56,8 +56,8 @@ static void result(const struct session *s, const struct ctl_rec_syscall *r,
 	} else {
 		buf_put(b, "= ", 2);
 		text_val(b, &d->ret, TEXT_STRUCTS);
-		if (s->opt->fd_paths && d->ret.kind == CTL_VAL_FD)
-			text_fd(b, r->h.pid, d->ret.value);
+		if (s->opt->fd_paths)
+			text_fd(b, r->h.pid, &d->ret);
 	}
 	if (call_injected(s, r))
 		buf_str(b, " (INJECTED)");
@@ -129,8 +129,8 @@ static void call(const struct session *s, const struct event *e, struct buf *b)
 			buf_str(b, " => ");
 			text_val(b, &d->out[i], flags);
 		}
-		if (s->opt->fd_paths && d->arg[i].kind == CTL_VAL_FD)
-			text_fd(b, r->h.pid, d->arg[i].value);
+		if (s->opt->fd_paths)
+			text_fd(b, r->h.pid, &d->arg[i]);
 	}
 	buf_char(b, ')');
 	if (r->h.type == CTL_REC_SYSENTRY) {

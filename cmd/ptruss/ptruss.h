@@ -157,8 +157,10 @@ bool exec_matches(const struct options *opt, const struct ctl_rec *rec);
 #define TEXT_UTF8 4 /* strings may have characters beyond ASCII */
 #define TEXT_STRACE 8 /* as strace writes it, where it has its own way */
 void text_val(struct buf *b, const struct ctl_val *v, unsigned flags);
-/* fd.c: -y and --path.  What a descriptor of this process is */
-void text_fd(struct buf *b, pid_t pid, uint64_t fd);
+/* fd.c: -y and --path.  What a descriptor of this process is, or AT_FDCWD; of other
+ * values nothing. */
+void text_fd(struct buf *b, pid_t pid, const struct ctl_val *v);
+void fd_meet(const struct options *opt, pid_t pid); /* it is going to be traced */
 /* Every record comes by here, before and after it is printed. */
 void fd_before(const struct ctl_rec *rec, const struct ctl_decoded *d);
 void fd_after(const struct ctl_rec *rec, const struct ctl_decoded *d);

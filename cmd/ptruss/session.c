@@ -181,6 +181,7 @@ static int attach_one(struct ctl *h, const char *object, void *arg)
 	r = ctl_open(&own, ctl_pid(h), ctl_tid(h), 0);
 	if (r < 0)
 		return cmd_fail(r, "trace", object);
+	fd_meet(s->opt, ctl_pid(h));
 	t = traced_new(s, own, object);
 	if (!t) {
 		ctl_close(own);
@@ -230,6 +231,7 @@ int session_spawn(struct session *s)
 	}
 	if (r < 0)
 		return cmd_fail(r, "start", s->opt->command[0]);
+	fd_meet(s->opt, ctl_pid(h));
 	t = traced_new(s, h, s->opt->command[0]);
 	r = t ? set_up(s, t) : -ENOMEM;
 	if (r == 0)

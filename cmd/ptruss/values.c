@@ -100,7 +100,7 @@ static bool touches(const struct ctl_rec_syscall *r,
 		found = is_path(&d->arg[i], path);
 		if (!found && d->arg[i].kind == CTL_VAL_FD) {
 			b.n = 0;
-			text_fd(&b, r->h.pid, d->arg[i].value);
+			text_fd(&b, r->h.pid, &d->arg[i]);
 			found = b.n == n + 2 && memcmp(b.p + 1, path, n) == 0;
 		}
 	}
