@@ -2218,6 +2218,13 @@ static void shape_prctl(struct ctl_decoder *d, struct ctl_decoded *out)
 		if (arg[1] < 4)
 			set_capability(&out->arg[2], arg[2]);
 		break;
+	case 0x53564d41: /* PR_SET_VMA */
+		if (arg[1] == 0)
+			set_name(&out->arg[1], 0, "PR_SET_VMA_ANON_NAME");
+		set_pointer(&out->arg[2], arg[2]);
+		set_num(&out->arg[3], CTL_VAL_UINT, arg[3]);
+		set_captured_name(d, &out->arg[4], 4, CTL_AT_ENTRY);
+		break;
 	case 4: /* PR_SET_DUMPABLE */
 		set_num(&out->arg[1], CTL_VAL_UINT, arg[1]);
 		if (arg[1] < ARRAY_SIZE(dumpable))

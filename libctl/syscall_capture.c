@@ -131,6 +131,8 @@ static void add_spec(struct program *p, const struct ctl_arg *a, unsigned i,
 		break;
 	case SP_PRCTL: /* a name that is set, or got */
 		op_add(p, CTL_CAP_STR, i, when, 16);
+		if (in)
+			op_add(p, CTL_CAP_STR, 4, when, 80);
 		break;
 	case SP_SETOPT: /* of the length that the argument behind it says */
 		if (in)

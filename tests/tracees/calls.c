@@ -175,6 +175,7 @@ static void memory_and_more(void)
 	struct sched_param param;
 	struct rlimit limit = { 0, RLIM_INFINITY };
 	gid_t groups[3] = { 1, 2, 3 };
+	char vma[32];
 	cpu_set_t cpus;
 	char *p;
 	int status;
@@ -202,6 +203,9 @@ static void memory_and_more(void)
 	prctl(PR_GET_DUMPABLE);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_CAPBSET_READ, 3);
+	/* PR_SET_VMA, PR_SET_VMA_ANON_NAME; nothing is there. */
+	strcpy(vma, "a name of more than sixteen");
+	prctl(0x53564d41, 0, 4096, 4096, vma);
 	syscall(SYS_ioprio_get, 1, 0);
 	syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 3);
 	syscall(SYS_close_range, 900, 910, 0);
