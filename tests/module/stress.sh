@@ -6,13 +6,16 @@
 set -u
 ko=${CTL_KO:-/dtrace_ctl.ko}
 seconds=${STRESS:-30}
-each=15
+each=$((15 * ${CTL_STRETCH:-1}))
 seed=${SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
 log=$(mktemp)
 sums=$(mktemp)
 
+uptime() { cut -d . -f 1 /proc/uptime; }
+
 # Ask for it to go, at random moments that the seed $1 decides; a line for each
-# time it went.
+# time it went.  Where that takes long, as with a kernel that looks for mistakes,
+# the module shall be there for longer.
 reload_all_the_time()
 {
 	nap=$1
@@ -21,18 +24,20 @@ reload_all_the_time()
 	until [ "$over" ]; do
 		nap=$(((nap * 1103515245 + 12345) % 2147483648))
 		sleep "0.$((nap / 65536 % 10))"
+		from=$(uptime)
 		rmmod dtrace_ctl 2>/dev/null || continue
 		echo went
 		insmod "$ko" || exit 1
+		sleep $((2 * ($(uptime) - from)))
 	done
 }
 
 lsmod | grep -q '^dtrace_ctl ' || { echo "the module is not loaded"; exit 1; }
-begin=$(cut -d . -f 1 /proc/uptime)
+begin=$(uptime)
 n=0
 went=0
 while :; do
-	left=$((seconds - $(cut -d . -f 1 /proc/uptime) + begin))
+	left=$((seconds - $(uptime) + begin))
 	[ $left -gt 0 ] || break
 	[ $left -lt $each ] && each=$left
 	echo "seed $((seed + n)), $each s"
