@@ -283,9 +283,10 @@ testWhereEventsComeFrom()
 	CTL_EVENTS=ptrace ptruss --version -v >"$tmp/o"
 	assertEquals "events: ptrace (CTL_EVENTS)" "$(tail -n 1 "$tmp/o")"
 	event=$(ptruss --version -v | sed -n 's/^events: //p')
-	if [ "$(id -u)" = 0 ] && linux_since 5 12 && [ -e /sys/kernel/btf/vmlinux ] &&
-		[ "$event" != "ptrace: built without BPF" ]; then
-		assertEquals bpf "$event"
+	# (A container may have the capabilities, and not the call.)
+	if linux_since 5 12 && PATH=$PATH:/usr/sbin bpftool prog >/dev/null 2>&1; then
+		assertNotEquals "ptrace: the kernel's BPF is too old, or has no BTF" \
+			"$event"
 	fi
 	[ "$event" = bpf ] && return
 	run env CTL_EVENTS=bpf ptruss -o "$tmp/o" true
