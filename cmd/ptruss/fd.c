@@ -307,16 +307,12 @@ static void note_fchdir(pid_t pid, int fd)
 		note_cwd(pid, NULL);
 }
 
-static bool is_traced(const struct options *opt, unsigned nr)
-{
-	return opt->calls.native[nr / 64] >> nr % 64 & 1;
-}
-
 void fd_meet(const struct options *opt, pid_t pid)
 {
 	/* Not what would grow old unseen. */
-	if ((opt->fd_paths || opt->path) && is_traced(opt, SYS_chdir) &&
-	    is_traced(opt, SYS_fchdir))
+	if ((opt->fd_paths || opt->path) &&
+	    ctl_sysset_has(&opt->calls, CTL_ABI_NATIVE, SYS_chdir) &&
+	    ctl_sysset_has(&opt->calls, CTL_ABI_NATIVE, SYS_fchdir))
 		note_cwd(pid, NULL);
 }
 
