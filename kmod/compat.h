@@ -214,14 +214,6 @@ static inline bool ctl_uprobe_midway(void)
 #endif
 }
 
-/* ... and nobody wants a SIGTRAP for it: the step was ours. */
-static inline void ctl_uprobe_no_trap(void)
-{
-#ifdef CONFIG_UPROBES
-	current->utask->autask.saved_tf = 0;
-#endif
-}
-
 /*
  * In a handler.  Since 6.18 a uprobe on a nop of five bytes becomes, after its
  * first hit, a call; and a call writes below the stack pointer, where leaf

@@ -153,6 +153,7 @@ struct ctl_lwp {
 	bool slow;	 /* its record is made where it may sleep */
 	bool at_signal;	 /* in get_signal() */
 	bool stepping, step_done;
+	bool step_int3; /* by a breakpoint, whosever it is */
 	bool execed; /* since the call's entry */
 	bool noentry;
 	int abi;

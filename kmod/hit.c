@@ -234,6 +234,14 @@ struct ctl_lwp *ctl_probe_lwp(const struct ctl_proc *home)
 	return lwp;
 }
 
+void ctl_probe_lwp_put(struct ctl_lwp *lwp)
+{
+	/* There was no room for its record. */
+	if (atomic_read(&lwp->npending))
+		ctl_kick(lwp);
+	ctl_lwp_put(lwp);
+}
+
 /* "Yes": an int where the argument points; or the register. */
 static void answer(const struct hit *h, const struct site *s)
 {
@@ -296,15 +304,6 @@ static void hit(struct ctl_lwp *lwp, struct site *s, struct pt_regs *regs)
 		end_by_hit(s->part->home, q);
 }
 
-void ctl_probe_step_end(struct ctl_lwp *lwp)
-{
-	if (!lwp->stepping)
-		return;
-	ctl_step_disarm(lwp);
-	WRITE_ONCE(lwp->step_done, true);
-	ctl_kick(lwp);
-}
-
 static bool active(const struct site *s)
 {
 	return smp_load_acquire(&s->part->live) &&
@@ -327,11 +326,8 @@ static int on_hit(struct uprobe_consumer *uc, struct pt_regs *regs
 	lwp = ctl_probe_lwp(s->part->home);
 	if (!lwp)
 		return 0;
-	ctl_probe_step_end(lwp);
 	hit(lwp, s, regs);
-	if (atomic_read(&lwp->npending))
-		ctl_kick(lwp);
-	ctl_lwp_put(lwp);
+	ctl_probe_lwp_put(lwp);
 	return 0;
 }
 

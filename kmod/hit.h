@@ -64,6 +64,16 @@ void ctl_probe_mark(struct ctl_proc *proc, struct probe *q);
 struct ctl_proc *ctl_probe_home(struct ctl_proc *from,
 				const struct mm_struct *mm);
 
+/*
+ * A breakpoint at at, where there was old.  The n bytes at buf were read at
+ * addr, and shall look as without it; or are about to be written there:
+ * -EBUSY if they have something else in its place, where it stays.
+ */
+void ctl_int3_hide(u64 at, u8 old, u64 addr, u8 *buf, u32 n);
+int ctl_int3_keep(u64 at, u8 old, u64 addr, u8 *buf, u32 n);
+/* Whether it was there, and is gone. */
+bool ctl_int3_restore(struct mm_struct *mm, u64 at, u8 old);
+
 /* Have a worker do it, and wait; what that is for is in probe.c. */
 void ctl_in_worker(void (*fn)(void *arg), void *arg);
 /* What file of code lies at addr, and where in it; with a reference. */
@@ -79,9 +89,8 @@ void ctl_probe_consumer(struct ctl_uprobe *up);
  * Others that use the same memory have been vforked and report nothing.
  */
 struct ctl_lwp *ctl_probe_lwp(const struct ctl_proc *home);
-/* In a handler: a single step ends here, for the kernel has executed the
- * instruction before. */
-void ctl_probe_step_end(struct ctl_lwp *lwp);
+/* When the handler is through. */
+void ctl_probe_lwp_put(struct ctl_lwp *lwp);
 void ctl_emit_return(struct ctl_lwp *lwp, struct probe *q, u64 func,
 		     u64 result);
 

@@ -171,11 +171,8 @@ static int on_landing(struct uprobe_consumer *uc,
 	lwp = ctl_probe_lwp(l->home);
 	if (!lwp)
 		return 0;
-	ctl_probe_step_end(lwp);
 	calls_end(lwp, l->probe, l->address, regs);
-	if (atomic_read(&lwp->npending))
-		ctl_kick(lwp);
-	ctl_lwp_put(lwp);
+	ctl_probe_lwp_put(lwp);
 	return 0;
 }
 
@@ -317,12 +314,10 @@ void ctl_landings_clean(struct probe *q, struct mm_struct *mm)
 {
 	struct landing *l;
 	int i;
-	u8 now;
 
 	hash_for_each(q->landings, i, l, link)
-		if (l->in && ctl_peek(mm, l->address, &now, 1) &&
-		    now == CTL_INT3)
-			ctl_poke(mm, l->address, &l->old, 1);
+		if (l->in)
+			ctl_int3_restore(mm, l->address, l->old);
 }
 
 /* As if they were not in the n bytes at buf, read at addr; proc->lock held. */
@@ -332,9 +327,8 @@ void ctl_landings_hide(struct probe *q, u64 addr, u8 *buf, u32 n)
 	int i;
 
 	hash_for_each(q->landings, i, l, link)
-		if (l->in && l->address - addr < n &&
-		    buf[l->address - addr] == CTL_INT3)
-			buf[l->address - addr] = l->old;
+		if (l->in)
+			ctl_int3_hide(l->address, l->old, addr, buf, n);
 }
 
 /* As ctl_probe_keep(); proc->lock held. */
@@ -343,14 +337,8 @@ int ctl_landings_keep(struct probe *q, u64 addr, u8 *buf, u32 n)
 	struct landing *l;
 	int i, err = 0;
 
-	hash_for_each(q->landings, i, l, link) {
-		u64 at = l->address - addr;
-
-		if (!l->in || at >= n)
-			continue;
-		if (buf[at] != l->old && buf[at] != CTL_INT3)
-			err = -EBUSY;
-		buf[at] = CTL_INT3;
-	}
+	hash_for_each(q->landings, i, l, link)
+		if (l->in)
+			err |= ctl_int3_keep(l->address, l->old, addr, buf, n);
 	return err;
 }

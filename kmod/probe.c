@@ -144,6 +144,36 @@ int ctl_probes_state(struct ctl_proc *proc)
 	return st;
 }
 
+void ctl_int3_hide(u64 at, u8 old, u64 addr, u8 *buf, u32 n)
+{
+	if (at - addr < n && buf[at - addr] == CTL_INT3)
+		buf[at - addr] = old;
+}
+
+/*
+ * The kernel executes what it found at a site, and restores that: another byte
+ * there cannot be had.
+ */
+int ctl_int3_keep(u64 at, u8 old, u64 addr, u8 *buf, u32 n)
+{
+	u8 was;
+
+	if (at - addr >= n)
+		return 0;
+	was = buf[at - addr];
+	buf[at - addr] = CTL_INT3;
+	return was == old || was == CTL_INT3 ? 0 : -EBUSY;
+}
+
+bool ctl_int3_restore(struct mm_struct *mm, u64 at, u8 old)
+{
+	u8 now;
+
+	/* Unmapped meanwhile, or written over: then it is not ours. */
+	return ctl_peek(mm, at, &now, 1) && now == CTL_INT3 &&
+	       ctl_poke(mm, at, &old, 1);
+}
+
 /* Let buf, n bytes that were read at addr, look as without us. */
 void ctl_probe_hide(struct ctl_proc *proc, u64 addr, u8 *buf, u32 n)
 {
@@ -154,19 +184,15 @@ void ctl_probe_hide(struct ctl_proc *proc, u64 addr, u8 *buf, u32 n)
 	spin_lock_irq(&proc->lock);
 	list_for_each_entry(q, &proc->probes, link) {
 		for_each_site(q, part, s)
-			if (s->in && s->s->address - addr < n &&
-			    buf[s->s->address - addr] == CTL_INT3)
-				buf[s->s->address - addr] = s->old;
+			if (s->in)
+				ctl_int3_hide(s->s->address, s->old, addr, buf,
+					      n);
 		ctl_landings_hide(q, addr, buf, n);
 	}
 	spin_unlock_irq(&proc->lock);
 }
 
-/*
- * n bytes at buf are about to be written to addr: keep the breakpoints.  The
- * kernel executes what it found at a site, and restores that: another byte
- * there cannot be had.
- */
+/* n bytes at buf are about to be written to addr: keep the breakpoints. */
 int ctl_probe_keep(struct ctl_proc *proc, u64 addr, u8 *buf, u32 n)
 {
 	struct probe *q;
@@ -176,17 +202,11 @@ int ctl_probe_keep(struct ctl_proc *proc, u64 addr, u8 *buf, u32 n)
 
 	spin_lock_irq(&proc->lock);
 	list_for_each_entry(q, &proc->probes, link) {
-		for_each_site(q, part, s) {
-			u64 at = s->s->address - addr;
-
-			if (!s->in || at >= n)
-				continue;
-			if (buf[at] != s->old && buf[at] != CTL_INT3)
-				err = -EBUSY;
-			buf[at] = CTL_INT3;
-		}
-		if (ctl_landings_keep(q, addr, buf, n))
-			err = -EBUSY;
+		for_each_site(q, part, s)
+			if (s->in)
+				err |= ctl_int3_keep(s->s->address, s->old,
+						     addr, buf, n);
+		err |= ctl_landings_keep(q, addr, buf, n);
 	}
 	spin_unlock_irq(&proc->lock);
 	return err;
@@ -712,15 +732,11 @@ struct ctl_proc *ctl_probe_home(struct ctl_proc *from,
 static void clean(struct part *part, struct mm_struct *mm)
 {
 	struct site *s;
-	u8 now;
 
-	for (s = part->site; s < part->site + part->nsites; s++) {
-		if (!s->in || !ctl_peek(mm, s->s->address, &now, 1) ||
-		    now != CTL_INT3 || !ctl_poke(mm, s->s->address, &s->old, 1))
-			continue;
-		if (s->counted)
+	for (s = part->site; s < part->site + part->nsites; s++)
+		if (s->in && ctl_int3_restore(mm, s->s->address, s->old) &&
+		    s->counted)
 			count(mm, part->op->semaphore, -1);
-	}
 	if (part->counted)
 		count(mm, part->op->semaphore, -1);
 }

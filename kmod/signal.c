@@ -37,7 +37,10 @@
  * claimed on the chain of die notifiers, before the kernel makes a signal of
  * it.  (A signal would reset a handler for SIGTRAP or unblock it.)  A thread
  * that steps over the instruction of a system call traps only after the next
- * one; sys_exit ends that step (syscall.c).
+ * one; sys_exit ends that step (syscall.c).  And one that comes to a breakpoint
+ * has the flag taken off before anybody looks at that: if it is a uprobe's, the
+ * kernel executes the instruction, sees the flag, and sends a SIGTRAP that
+ * nobody could tell from one that was meant.
  */
 #include <asm/processor-flags.h>
 #include <linux/cred.h>
@@ -53,6 +56,7 @@
 void ctl_step_arm(struct ctl_lwp *lwp)
 {
 	WRITE_ONCE(lwp->stepping, true);
+	lwp->step_int3 = false;
 	task_pt_regs(current)->flags |= X86_EFLAGS_TF;
 }
 
@@ -62,37 +66,36 @@ void ctl_step_disarm(struct ctl_lwp *lwp)
 	task_pt_regs(lwp->task)->flags &= ~X86_EFLAGS_TF;
 }
 
+/* In the trap: the work reports it. */
+static void step_ends(struct ctl_lwp *lwp, bool int3)
+{
+	ctl_step_disarm(lwp);
+	lwp->step_int3 = int3;
+	WRITE_ONCE(lwp->step_done, true);
+	ctl_kick(lwp);
+}
+
 static int on_die(struct notifier_block *nb, unsigned long val, void *data)
 {
 	struct die_args *args = data;
 	struct ctl_lwp *lwp;
-	int ret = NOTIFY_DONE;
+	bool ours = false;
 
-	if (!user_mode(args->regs))
+	if (!user_mode(args->regs) || (val != DIE_INT3 && val != DIE_DEBUG))
 		return NOTIFY_DONE;
 	if (val == DIE_INT3)
-		return ctl_on_int3(args->regs) ? NOTIFY_STOP : NOTIFY_DONE;
-	if (val != DIE_DEBUG)
-		return NOTIFY_DONE;
+		ours = ctl_on_int3(args->regs);
 	rcu_read_lock();
 	lwp = ctl_lwp_find(current);
 	/* The uprobe's step: theirs.  Now there is room for our work. */
-	if (lwp && lwp->midway)
+	if (lwp && lwp->midway && val == DIE_DEBUG)
 		ctl_kick(lwp);
-	if (lwp && lwp->stepping && ctl_uprobe_midway()) {
-		/* Both: theirs is over with this one, and so is ours. */
-		ctl_uprobe_no_trap();
-		WRITE_ONCE(lwp->stepping, false);
-		WRITE_ONCE(lwp->step_done, true);
-		ctl_kick(lwp);
-	} else if (lwp && lwp->stepping) {
-		ctl_step_disarm(lwp);
-		WRITE_ONCE(lwp->step_done, true);
-		ctl_kick(lwp);
-		ret = NOTIFY_STOP;
+	if (lwp && lwp->stepping) {
+		step_ends(lwp, val == DIE_INT3);
+		ours |= val == DIE_DEBUG;
 	}
 	rcu_read_unlock();
-	return ret;
+	return ours ? NOTIFY_STOP : NOTIFY_DONE;
 }
 
 static struct notifier_block die_nb = {
@@ -445,6 +448,17 @@ static void stop_for(struct ctl_lwp *lwp, int sig, const kernel_siginfo_t *info)
 	ctl_signal_resume(lwp, flags);
 }
 
+static bool trap_is_pending(void)
+{
+	bool is;
+
+	spin_lock_irq(&current->sighand->siglock);
+	is = sigismember(&current->pending.signal, SIGTRAP) &&
+	     !sigismember(&current->blocked, SIGTRAP);
+	spin_unlock_irq(&current->sighand->siglock);
+	return is;
+}
+
 void ctl_signal_work(struct ctl_lwp *lwp)
 {
 	kernel_siginfo_t info;
@@ -456,6 +470,11 @@ void ctl_signal_work(struct ctl_lwp *lwp)
 		if (lwp->stepping)
 			ctl_step_disarm(lwp);
 		WRITE_ONCE(lwp->step_done, false);
+	}
+	if (lwp->step_done && lwp->step_int3 && trap_is_pending()) {
+		/* It was a breakpoint, nothing was executed. */
+		WRITE_ONCE(lwp->step_done, false);
+		ctl_step_arm(lwp);
 	}
 	if (lwp->step_done) {
 		WRITE_ONCE(lwp->step_done, false);

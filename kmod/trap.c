@@ -24,7 +24,7 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 
-#include "control.h"
+#include "hit.h"
 #include "insn.h"
 
 struct trap {
@@ -142,15 +142,6 @@ int ctl_trap_get(struct mm_struct *mm, u64 addr, u8 old, u8 len,
 	return 0;
 }
 
-static bool restore(struct mm_struct *mm, const struct trap *t)
-{
-	u8 now;
-
-	/* Unmapped meanwhile, or written over: then it is not ours. */
-	return ctl_peek(mm, t->addr, &now, 1) && now == CTL_INT3 &&
-	       ctl_poke(mm, t->addr, &t->old, 1);
-}
-
 static void nothing(void *arg)
 {
 }
@@ -182,7 +173,7 @@ void ctl_trap_put(struct ctl_proc *proc, struct mm_struct *mm, u64 addr)
 	if (!t)
 		return;
 	if (mmget_not_zero(mm)) {
-		restore(mm, t);
+		ctl_int3_restore(mm, t->addr, t->old);
 		mmput(mm);
 		on_each_cpu(nothing, NULL, 1);
 	}
@@ -199,7 +190,7 @@ void ctl_traps_clean(struct ctl_proc *proc, const struct mm_struct *old,
 	lockdep_assert_held(&proc->probe_mutex);
 	list_for_each_entry(t, &proc->graves, grave)
 		if (t->mm == old && !find_locked(mm, t->addr))
-			restore(mm, t);
+			ctl_int3_restore(mm, t->addr, t->old);
 }
 
 /* Nobody looks any more; a reader of the table may still be at one of them. */
@@ -230,10 +221,6 @@ bool ctl_on_int3(struct pt_regs *regs)
 		if (lwp) {
 			spin_lock_irqsave(&lwp->proc->lock, flags);
 			lwp->trapped = addr;
-			if (lwp->stepping) {
-				ctl_step_disarm(lwp);
-				WRITE_ONCE(lwp->step_done, true);
-			}
 			ctl_lwp_kick(lwp);
 			spin_unlock_irqrestore(&lwp->proc->lock, flags);
 		}

@@ -4,6 +4,7 @@
  * yet (functions, returns, stacks), and what has to be as it was afterwards.
  */
 #include <setjmp.h>
+#include <sys/mount.h>
 
 #include "module.h"
 
@@ -527,6 +528,88 @@ static void test_stop(void)
 	finish(pid);
 }
 
+#define TRACEFS "/sys/kernel/tracing"
+
+static int tracefs(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_APPEND | O_CLOEXEC), err = 0;
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* The kernel's own uprobes, of somebody else. */
+static int foreign(const unsigned char *const *at, int n)
+{
+	char line[512], exe[256];
+	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	unsigned long start, offset;
+	FILE *maps = fopen("/proc/self/maps", "re");
+	int err = -ENOENT;
+
+	mount("tracefs", TRACEFS, "tracefs", 0, NULL);
+	exe[len < 0 ? 0 : len] = 0;
+	/* The segment of code is not the file's first. */
+	while (maps && fgets(line, sizeof(line), maps))
+		if (strstr(line, " r-xp ") && strstr(line, exe) &&
+		    sscanf(line, "%lx-%*x %*s %lx", &start, &offset) == 2)
+			err = 0;
+	if (maps)
+		fclose(maps);
+	for (int i = 0; i < n && !err; i++) {
+		snprintf(line, sizeof(line), "p:ctl/foreign%d %s:%#lx\n", i,
+			 exe, (uintptr_t)at[i] - start + offset);
+		err = tracefs(TRACEFS "/uprobe_events", line);
+	}
+	return err ? err : tracefs(TRACEFS "/events/ctl/enable", "1");
+}
+
+/* Step over breakpoints that are not ours, with none of ours about. */
+static void test_foreign(void)
+{
+	static const unsigned char *const theirs[] = { site1, site5, odd };
+	static const unsigned char *const then[] = { site5, site10, odd,
+						     odd + 4, odd + 7 };
+	pid_t pid = start(passing);
+	int fd = bind_pid(pid, 0, 0), i;
+	struct ctl_status st;
+	int err;
+
+	part = "foreign";
+	probe(1, CTL_PROBE_STOP);
+	site(site1, CTL_SITE_HIT, 0, NULL);
+	CHECK(enable(fd) == 0);
+	st = stop_of(fd);
+	CHECK(st.lwp.why == PR_PROBE);
+	CHECK(msg1(fd, PCUNPROBE, 1) == 0);
+	err = foreign(theirs, 3);
+	if (err == -ENOENT) {
+		puts("SKIP: uprobe_events: not in this kernel");
+	} else {
+		CHECK(err == 0);
+		CHECK(byte_at(pid, site1) == 0xcc);
+		CHECK(msg1(fd, PCSVADDR, (uintptr_t)site1) == 0);
+		for (i = 0; i < 5; i++) {
+			CHECK(msg1(fd, PCRUN, PRSTEP) == 0);
+			st = stop_of(fd);
+			CHECK(st.lwp.why == PR_FAULTED &&
+			      st.lwp.what == FLTTRACE);
+			CHECK(st.lwp.reg.rip == (uintptr_t)then[i]);
+		}
+		CHECK(msg1(fd, PCRUN, 0) == 0);
+		CHECK(grows());
+		tracefs(TRACEFS "/events/ctl/enable", "0");
+		tracefs(TRACEFS "/uprobe_events", "-:ctl/foreign0\n");
+		tracefs(TRACEFS "/uprobe_events", "-:ctl/foreign1\n");
+		tracefs(TRACEFS "/uprobe_events", "-:ctl/foreign2\n");
+	}
+	CHECK(grows());
+	close(fd);
+	finish(pid);
+}
+
 /* Who reads through a handle sees no breakpoint, who writes spoils none. */
 static void test_hidden(void)
 {
@@ -569,6 +652,7 @@ int main(void)
 	} all[] = {
 		{ "sites", test_sites },
 		{ "stop", test_stop },
+		{ "foreign", test_foreign },
 		{ "functions", test_functions },
 		{ "stack", test_stack },
 		{ "syscall_stack", test_syscall_stack },

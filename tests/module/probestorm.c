@@ -286,7 +286,11 @@ int main(int argc, char **argv)
 			i = any(NTARGETS);
 			kill(targets[i], SIGKILL);
 			waitpid(targets[i], &wst, 0);
-			CHECK(WIFSIGNALED(wst) && WTERMSIG(wst) == SIGKILL);
+			if (wst != SIGKILL) {
+				printf("target %d had ended with %#x\n", i,
+				       wst);
+				failures++;
+			}
 			targets[i] = start_target("/proc/self/exe", i);
 		}
 	}
