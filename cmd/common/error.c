@@ -12,22 +12,28 @@
 
 void cmd_complain(const char *fmt, ...)
 {
-	char *text = NULL;
+	char *text = NULL, *line = NULL;
+	size_t len;
+	FILE *f = open_memstream(&line, &len);
 	va_list ap;
 	int n;
 
 	va_start(ap, fmt);
 	n = vasprintf(&text, fmt, ap);
 	va_end(ap);
+	if (f) {
+		fprintf(f, "%s: ", program_invocation_short_name);
+		/* There may be names in it, of processes and files: anybody's. */
+		if (n >= 0)
+			cmd_text_print(f, text, n);
+		putc('\n', f);
+	}
 	/* What was printed before belongs before it when both go to one file. */
 	fflush(stdout);
-	flockfile(stderr);
-	fprintf(stderr, "%s: ", program_invocation_short_name);
-	/* There may be names in it, of processes and files: anybody's. */
-	if (n >= 0)
-		cmd_text_print(stderr, text, n);
-	putc('\n', stderr);
-	funlockfile(stderr);
+	/* At once: others may write there, too. */
+	if (f && fclose(f) == 0)
+		fwrite(line, 1, len, stderr);
+	free(line);
 	if (n >= 0)
 		free(text);
 }

@@ -149,7 +149,7 @@ int pusdt_enable_all(struct pusdt_session *s, const struct pusdt_specs *specs,
 	struct ctl_probe_options o = *options;
 	const struct ctl_usdt_probe *p = NULL;
 	struct ctl_probe_info *have = NULL;
-	size_t matched = 0;
+	size_t there = 0, matched = 0;
 	int n, r = 0;
 
 	n = ctl_probe_list(s->h, &have);
@@ -157,6 +157,7 @@ int pusdt_enable_all(struct pusdt_session *s, const struct pusdt_specs *specs,
 		return cmd_fail(n, "list", "what is enabled");
 	o.id = highest(have, n);
 	while (r == 0 && ctl_usdt_next(s->u, NULL, &p) == 1) {
+		there++;
 		if (!pusdt_specs_match(specs, p))
 			continue;
 		matched++;
@@ -168,7 +169,12 @@ int pusdt_enable_all(struct pusdt_session *s, const struct pusdt_specs *specs,
 	if (r == 0 && !matched) {
 		if (s->patient && s->loader)
 			return 0;
-		cmd_complain("process %d has no such probe", s->pid);
+		if (there)
+			cmd_complain("process %d has no such probe; `pusdt list %d' shows those it has",
+				     s->pid, s->pid);
+		else
+			cmd_complain("process %d has no such probe, and no other",
+				     s->pid);
 		return -ENOENT;
 	}
 	if (r == 0 && !(s->patient && s->loader) &&
