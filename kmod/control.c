@@ -83,6 +83,7 @@ void ctl_proc_put(struct ctl_proc *proc)
 	/* In a loop: there may be more ancestors than there is stack. */
 	while (proc && kref_put(&proc->ref, last)) {
 		from = rcu_dereference_protected(proc->from, true);
+		WARN_ON(!list_empty(&proc->probes));
 		ctl_traps_free(proc);
 		put_pid(proc->pid);
 		kfree_rcu(proc, rcu);

@@ -415,7 +415,7 @@ void ctl_calls_drop(struct ctl_lwp *lwp);
 
 /* -- trap.c; probe_mutex of the mm's process held */
 int ctl_trap_get(struct mm_struct *mm, u64 addr, u8 old, u8 len,
-		 bool clears_rax, bool copied);
+		 bool clears_rax);
 bool ctl_trap_at(struct mm_struct *mm, u64 addr);
 void ctl_trap_put(struct ctl_proc *proc, struct mm_struct *mm, u64 addr);
 void ctl_traps_clean(struct ctl_proc *proc, const struct mm_struct *old,

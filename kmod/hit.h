@@ -43,6 +43,7 @@ struct probe {
 	struct pid_namespace *ns; /* for the predicate's numbers */
 	u32 id, flags, nsites;
 	bool dying; /* proc->lock */
+	bool goes_on; /* probe_mutex: in the fork that is looked at */
 	atomic_t fired;
 	atomic64_t hits, lost;
 	struct list_head parts;

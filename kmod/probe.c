@@ -492,7 +492,7 @@ static int uprobe_insert(struct site *s, struct mm_struct *mm,
 }
 
 static int site_insert(struct site *s, struct mm_struct *mm,
-		       struct file *counter, loff_t ref, bool copied)
+		       struct file *counter, loff_t ref)
 {
 	int err = -EOPNOTSUPP;
 
@@ -504,7 +504,7 @@ static int site_insert(struct site *s, struct mm_struct *mm,
 		err = uprobe_insert(s, mm, counter, ref);
 	if (err == -EOPNOTSUPP && s->len) {
 		err = ctl_trap_get(mm, s->s->address, s->old, s->len,
-				   s->clears_rax, copied);
+				   s->clears_rax);
 		s->trap = !err;
 	}
 	s->in = !err;
@@ -531,7 +531,7 @@ static int part_insert(struct ctl_proc *proc, struct part *part,
 			err = examine(proc, mm, s);
 		if (err)
 			break;
-		err = site_insert(s, mm, counter, ref, copied);
+		err = site_insert(s, mm, counter, ref);
 		part->nsites++;
 		counted &= s->counted;
 	}
@@ -729,16 +729,18 @@ struct ctl_proc *ctl_probe_home(struct ctl_proc *from,
  * Take what a fork copied out of current's memory.  The kernel finds no
  * breakpoint there then, when it removes the probe, and does not count down.
  */
-static void clean(struct part *part, struct mm_struct *mm)
+static void clean(struct probe *q, struct mm_struct *mm)
 {
+	struct part *part;
 	struct site *s;
 
-	for (s = part->site; s < part->site + part->nsites; s++)
+	for_each_site(q, part, s)
 		if (s->in && ctl_int3_restore(mm, s->s->address, s->old) &&
 		    s->counted)
 			count(mm, part->op->semaphore, -1);
-	if (part->counted)
-		count(mm, part->op->semaphore, -1);
+	list_for_each_entry(part, &q->parts, link)
+		if (part->counted)
+			count(mm, part->op->semaphore, -1);
 }
 
 struct leaver {
@@ -752,14 +754,12 @@ static void leave(struct callback_head *cb)
 {
 	struct leaver *v = container_of(cb, struct leaver, work);
 	struct probe *q;
-	struct part *part;
 
 	if (current->mm && !mutex_lock_killable(&v->from->probe_mutex)) {
-		list_for_each_entry(q, &v->from->probes, link)
-			list_for_each_entry(part, &q->parts, link)
-				clean(part, current->mm);
-		list_for_each_entry(q, &v->from->probes, link)
+		list_for_each_entry(q, &v->from->probes, link) {
+			clean(q, current->mm);
 			ctl_landings_clean(q, current->mm);
+		}
 		ctl_traps_clean(v->from, v->mm, current->mm);
 		mutex_unlock(&v->from->probe_mutex);
 	}
@@ -861,17 +861,21 @@ static int adopt_probe(struct ctl_proc *proc, struct mm_struct *mm,
 	list_for_each_entry(part, &old->parts, link)
 		if (!err)
 			err = adopt_part(proc, q, part);
-	spin_lock_irq(&proc->lock);
-	/* Whoever ended the old one meanwhile may not have found this. */
+	/*
+	 * Whoever ended the old one meanwhile may not have found this: they go
+	 * through all processes with that lock held, so they are done now, or
+	 * have not begun.
+	 */
+	spin_lock_irq(&ctl_procs_lock);
+	spin_lock(&proc->lock);
 	if (!err && ended(old))
 		err = -ESRCH;
-	if (!err) {
-		spin_unlock_irq(&proc->lock);
-		return 0;
-	}
-	if (!list_empty(&q->link) && !q->dying)
+	if (err && !list_empty(&q->link) && !q->dying)
 		ctl_probe_mark(proc, q);
-	spin_unlock_irq(&proc->lock);
+	spin_unlock(&proc->lock);
+	spin_unlock_irq(&ctl_procs_lock);
+	if (!err)
+		return 0;
 	if (list_empty(&q->link))
 		probe_free(q);
 	return err;
@@ -888,7 +892,6 @@ static void do_adopt(void *arg)
 	const struct adoption *a = arg;
 	struct ctl_proc *proc = a->proc, *from = a->from;
 	struct probe *q;
-	struct part *part;
 
 	WRITE_ONCE(proc->probed, true);
 	mutex_lock(&from->probe_mutex);
@@ -897,15 +900,18 @@ static void do_adopt(void *arg)
 	/* Its calls are its own, and these may be where sites are. */
 	list_for_each_entry(q, &from->probes, link)
 		ctl_landings_clean(q, a->mm);
+	/* First what goes: it may be where something else stays. */
 	list_for_each_entry(q, &from->probes, link) {
 		/* Whose handle's stops these are looks at the parent: nobody
 		 * would run the child. */
-		if (!ended(q) && !(q->owner && (q->flags & CTL_PROBE_STOP)) &&
-		    !adopt_probe(proc, a->mm, q))
-			continue;
-		list_for_each_entry(part, &q->parts, link)
-			clean(part, a->mm);
+		q->goes_on = !ended(q) &&
+			     !(q->owner && (q->flags & CTL_PROBE_STOP));
+		if (!q->goes_on)
+			clean(q, a->mm);
 	}
+	list_for_each_entry(q, &from->probes, link)
+		if (q->goes_on && adopt_probe(proc, a->mm, q))
+			clean(q, a->mm);
 	ctl_traps_clean(from, a->from_mm, a->mm);
 	reap(proc);
 	mutex_unlock(&proc->probe_mutex);
@@ -920,12 +926,15 @@ void ctl_probe_adopt(struct ctl_lwp *lwp)
 	spin_lock_irq(&a.proc->lock);
 	a.from = lwp->adopts;
 	a.from_mm = lwp->adopts_mm;
-	lwp->adopts = NULL;
 	spin_unlock_irq(&a.proc->lock);
 	if (!a.from)
 		return;
 	if (a.mm)
 		ctl_in_worker(do_adopt, &a);
+	/* Not before: nothing else shows that the process is in use. */
+	spin_lock_irq(&a.proc->lock);
+	lwp->adopts = NULL;
+	spin_unlock_irq(&a.proc->lock);
 	ctl_proc_put(a.from);
 }
 

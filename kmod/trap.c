@@ -100,11 +100,11 @@ bool ctl_trap_at(struct mm_struct *mm, u64 addr)
 }
 
 /*
- * A breakpoint at addr, on an instruction of len bytes that began with old.
- * copied: it is there, a fork copied it.
+ * A breakpoint at addr, on an instruction of len bytes that begins with old; or
+ * that a fork copied with a breakpoint in it.
  */
 int ctl_trap_get(struct mm_struct *mm, u64 addr, u8 old, u8 len,
-		 bool clears_rax, bool copied)
+		 bool clears_rax)
 {
 	const u8 int3 = CTL_INT3;
 	struct trap *t;
@@ -134,7 +134,7 @@ int ctl_trap_get(struct mm_struct *mm, u64 addr, u8 old, u8 len,
 	spin_lock_irqsave(&traps_lock, flags);
 	hlist_add_head_rcu(&t->hash, bucket(mm, addr));
 	spin_unlock_irqrestore(&traps_lock, flags);
-	if (!copied && !ctl_poke(mm, addr, &int3, 1)) {
+	if (!ctl_poke(mm, addr, &int3, 1)) {
 		remove(t);
 		kfree_rcu(t, rcu);
 		return -EFAULT;

@@ -528,6 +528,52 @@ static void test_stop(void)
 	finish(pid);
 }
 
+static void forking(void)
+{
+	int status;
+
+	for (;;) {
+		if (fork() == 0)
+			_exit(passed(1, "", 0) != 2);
+		wait(&status);
+		if (status)
+			sh->b = status;
+		sh->count++;
+		nap(0.001);
+	}
+}
+
+/* Of two in one place a followed child has the one that goes on. */
+static void test_fork(void)
+{
+	static const unsigned char *const all[] = { site1, site10 };
+	pid_t pid = start(forking);
+	int fd, i;
+
+	part = "fork";
+	for (i = 0; i < 2; i++) {
+		fd = bind_pid(pid, 0, 0);
+		CHECK(ring(fd, 1 << 20, 0) == 0);
+		CHECK(follow(fd) == 0);
+		CHECK(msg1(fd, PCSET, PR_FORK | PR_RLC) == 0);
+		probe(1, 0);
+		site(all[i], CTL_SITE_HIT, 0, NULL);
+		CHECK(enable(fd) == 0);
+		/* Its stops would be nobody's. */
+		probe(2, CTL_PROBE_STOP | CTL_PROBE_HANDLE);
+		site(all[i], CTL_SITE_HIT, 0, NULL);
+		CHECK(enable(fd) == 0);
+		CHECK(grows());
+		CHECK(hit(fd, 1) != NULL);
+		CHECK(msg1(fd, PCUNPROBE, 0) == 0);
+		unring();
+		close(fd);
+		CHECK(grows());
+	}
+	CHECK(sh->b == 0);
+	finish(pid);
+}
+
 #define TRACEFS "/sys/kernel/tracing"
 
 static int tracefs(const char *file, const char *text)
@@ -653,6 +699,7 @@ int main(void)
 		{ "sites", test_sites },
 		{ "stop", test_stop },
 		{ "foreign", test_foreign },
+		{ "fork", test_fork },
 		{ "functions", test_functions },
 		{ "stack", test_stack },
 		{ "syscall_stack", test_syscall_stack },
