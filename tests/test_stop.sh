@@ -259,6 +259,24 @@ testSingleStep()
 	assert_untouched "$pid"
 }
 
+# A breakpoint of the program's own is no step.
+testStepOverABreakpoint()
+{
+	target breaks
+	ok pstop "$pid"
+	# more than once around
+	for i in 1 2 3 4 5; do
+		step='PCRUN PRSTEP PCWSTOP'
+		step="$step $step $step $step $step"
+		# shellcheck disable=SC2086 # a list
+		ok pctl "$pid" $step $step $step
+	done
+	ok prun "$pid"
+	assert_runs "$pid"
+	assert_untouched "$pid"
+	assertFalse "a breakpoint was taken for a step" "grep -q lost '$out'"
+}
+
 # waits PWAIT: it has got hold of its process
 waits()
 {

@@ -1357,6 +1357,15 @@ static bool is_step(const struct lwp *l)
 	       si.si_code == TRAP_TRACE;
 }
 
+/* An int3 of the program's own; a step out of a system call is TRAP_BRKPT. */
+static bool is_breakpoint(const struct lwp *l)
+{
+	siginfo_t si;
+
+	return pt(PTRACE_GETSIGINFO, l->tid, 0, (unsigned long)&si) == 0 &&
+	       si.si_code == SI_KERNEL;
+}
+
 static void on_signal(struct lwp *l, int sig)
 {
 	struct proc *p = l->proc;
@@ -1378,7 +1387,7 @@ static void on_signal(struct lwp *l, int sig)
 		settle(l);
 		return;
 	}
-	if (l->stepping && sig == SIGTRAP) {
+	if (l->stepping && sig == SIGTRAP && !is_breakpoint(l)) {
 		l->cursig = 0; /* ours: the target never sees it */
 		on_step(l);
 		return;
