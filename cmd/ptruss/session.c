@@ -49,7 +49,6 @@ int session_caught(void)
 
 /* What we were started with, and a command is started with. */
 static struct sigaction own_sigpipe;
-static bool own_sigpipe_known;
 
 void session_catch_signals(bool ignored)
 {
@@ -57,8 +56,7 @@ void session_catch_signals(bool ignored)
 
 	cmd_catch(on_signal, ignored);
 	/* A reader that went away is an error of write(2), which is told. */
-	sigaction(SIGPIPE, &ignore, own_sigpipe_known ? NULL : &own_sigpipe);
-	own_sigpipe_known = true;
+	sigaction(SIGPIPE, &ignore, &own_sigpipe);
 }
 
 /* -- attaching ------------------------------------------------------------ */

@@ -1349,21 +1349,17 @@ static bool on_probe(struct lwp *l)
 	return true;
 }
 
-static bool is_step(const struct lwp *l)
+/*
+ * Of the SIGTRAP that it stopped with: TRAP_TRACE after a step, SI_KERNEL at an
+ * int3 of the program's own.  A step out of a system call is TRAP_BRKPT.
+ */
+static int trap_code(const struct lwp *l)
 {
 	siginfo_t si;
 
-	return pt(PTRACE_GETSIGINFO, l->tid, 0, (unsigned long)&si) == 0 &&
-	       si.si_code == TRAP_TRACE;
-}
-
-/* An int3 of the program's own; a step out of a system call is TRAP_BRKPT. */
-static bool is_breakpoint(const struct lwp *l)
-{
-	siginfo_t si;
-
-	return pt(PTRACE_GETSIGINFO, l->tid, 0, (unsigned long)&si) == 0 &&
-	       si.si_code == SI_KERNEL;
+	if (pt(PTRACE_GETSIGINFO, l->tid, 0, (unsigned long)&si) < 0)
+		return 0;
+	return si.si_code;
 }
 
 static void on_signal(struct lwp *l, int sig)
@@ -1382,12 +1378,13 @@ static void on_signal(struct lwp *l, int sig)
 	probe_stepped(l);
 	if (sig == SIGTRAP && on_probe(l))
 		return;
-	if (over && !l->stepping && sig == SIGTRAP && is_step(l)) {
+	if (over && !l->stepping && sig == SIGTRAP &&
+	    trap_code(l) == TRAP_TRACE) {
 		l->cursig = 0;
 		settle(l);
 		return;
 	}
-	if (l->stepping && sig == SIGTRAP && !is_breakpoint(l)) {
+	if (l->stepping && sig == SIGTRAP && trap_code(l) != SI_KERNEL) {
 		l->cursig = 0; /* ours: the target never sees it */
 		on_step(l);
 		return;
