@@ -308,6 +308,7 @@ void ctl_signal_work(struct ctl_lwp *lwp);
 void ctl_signal_resume(struct ctl_lwp *lwp, u32 flags);
 void ctl_step_arm(struct ctl_lwp *lwp);	  /* current */
 void ctl_step_disarm(struct ctl_lwp *lwp); /* current, or asleep */
+void ctl_step_end(struct ctl_lwp *lwp);	  /* current; the work reports it */
 int ctl_signal_init(void);
 void ctl_signal_exit(void);
 

@@ -66,11 +66,9 @@ void ctl_step_disarm(struct ctl_lwp *lwp)
 	task_pt_regs(lwp->task)->flags &= ~X86_EFLAGS_TF;
 }
 
-/* In the trap: the work reports it. */
-static void step_ends(struct ctl_lwp *lwp, bool int3)
+void ctl_step_end(struct ctl_lwp *lwp)
 {
 	ctl_step_disarm(lwp);
-	lwp->step_int3 = int3;
 	WRITE_ONCE(lwp->step_done, true);
 	ctl_kick(lwp);
 }
@@ -91,7 +89,8 @@ static int on_die(struct notifier_block *nb, unsigned long val, void *data)
 	if (lwp && lwp->midway && val == DIE_DEBUG)
 		ctl_kick(lwp);
 	if (lwp && lwp->stepping) {
-		step_ends(lwp, val == DIE_INT3);
+		lwp->step_int3 = val == DIE_INT3;
+		ctl_step_end(lwp);
 		ours |= val == DIE_DEBUG;
 	}
 	rcu_read_unlock();
@@ -231,13 +230,10 @@ void ctl_on_signal_deliver(void *data, int sig, struct kernel_siginfo *info,
 		record(lwp, info);
 	/* The step ends at the handler's first instruction. */
 	if (lwp->stepping && ka->sa.sa_handler != SIG_IGN &&
-	    ka->sa.sa_handler != SIG_DFL) {
-		ctl_step_disarm(lwp);
-		WRITE_ONCE(lwp->step_done, true);
-	}
-	if (lwp->step_done || atomic_read(&lwp->npending)) {
+	    ka->sa.sa_handler != SIG_DFL)
+		ctl_step_end(lwp);
+	else if (lwp->step_done || atomic_read(&lwp->npending))
 		ctl_kick(lwp);
-	}
 out:
 	rcu_read_unlock();
 }

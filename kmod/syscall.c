@@ -146,12 +146,9 @@ void ctl_on_sys_exit(void *data, struct pt_regs *regs, long ret)
 	proc = lwp->proc;
 	if (!(READ_ONCE(proc->want) & CTL_WANT_SYS))
 		goto out;
-	if (lwp->stepping) {
-		/* The step was this call. */
-		ctl_step_disarm(lwp);
-		WRITE_ONCE(lwp->step_done, true);
-		work = true;
-	}
+	/* The step was this call. */
+	if (lwp->stepping)
+		ctl_step_end(lwp);
 	newborn = lwp->newborn;
 	WRITE_ONCE(lwp->newborn, false);
 	/* Of another call: nobody wanted to hear of that one's end. */
