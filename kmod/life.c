@@ -207,7 +207,7 @@ static void invalidate(struct ctl_proc *proc, struct ctl_lwp *lwp)
 {
 	struct ctl_handle *h;
 	struct ctl_cover *cv;
-	bool keep = false;
+	bool keep = false, follow = false;
 
 	lockdep_assert_held(&proc->lock);
 	list_for_each_entry(h, &proc->handles, link) {
@@ -220,6 +220,8 @@ static void invalidate(struct ctl_proc *proc, struct ctl_lwp *lwp)
 		if (!opener_may(cv->h)) {
 			WRITE_ONCE(cv->blind, true);
 			ctl_ring_forget(cv->h, lwp);
+		} else if (!READ_ONCE(cv->h->invalid)) {
+			follow = proc->modes & PR_FORK;
 		}
 	ctl_proc_release(proc);
 	if (keep) {
@@ -227,6 +229,9 @@ static void invalidate(struct ctl_proc *proc, struct ctl_lwp *lwp)
 		proc->modes = PR_RLC;
 		proc->stopping = true;
 		ctl_lwp_dstop(lwp);
+	} else if (follow) {
+		/* Those who still record it record its children. */
+		proc->modes = PR_FORK;
 	}
 	wake_up_all(&proc->wq);
 }

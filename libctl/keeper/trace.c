@@ -1189,13 +1189,58 @@ static bool exec_was_secure(struct proc *p)
 	return secure > 0;
 }
 
+/* Only root records it, and nothing else is done to it: any image will do. */
+static bool is_roots(const struct proc *p)
+{
+	struct cover *cv;
+
+	if (!list_empty(&p->clients) || list_empty(&p->covers) ||
+	    (p->modes & ~(uint64_t)PR_FORK) || p->sigtrace || p->flttrace ||
+	    p->discard || !sysset_empty(&p->sysentry) ||
+	    !sysset_empty(&p->sysexit) || probe_active(p))
+		return false;
+	list_for_each(cv, &p->covers, by_proc)
+		if (cv->client->uid != 0)
+			return false;
+	return true;
+}
+
+/* The process may be somebody else's now (P5): is it held for its new owner? */
+static bool on_secure_exec(struct lwp *l)
+{
+	struct proc *p = l->proc;
+	bool keep = false, follow = p->modes & PR_FORK;
+	struct cover *cv, *tmp;
+	struct client *c;
+
+	list_for_each(c, &p->clients, proc_link) {
+		c->invalid = true;
+		keep |= !c->rdonly && proc_may_control(p, c->uid);
+	}
+	/* Of a followed child they are its ancestors' handles. */
+	list_for_each_safe(cv, tmp, &p->covers, by_proc)
+		if (cv->client->invalid ||
+		    !proc_may_control(p, cv->client->uid))
+			cover_free(cv);
+	proc_release(p);
+	l->dstop = false;
+	if (keep) {
+		/* Its owner opens it anew and loses nothing. */
+		p->modes = PR_RLC;
+		hold(l, PR_REQUESTED, 0);
+	} else if (follow && !list_empty(&p->covers)) {
+		/* Those who still record it record its children. */
+		p->modes = PR_FORK;
+	}
+	clients_update(p);
+	return keep;
+}
+
 static void on_exec(struct lwp *l)
 {
 	struct proc *p = l->proc;
 	struct lwp *m, *tmp;
-	struct client *c;
 	unsigned long msg = 0;
-	bool keep = false;
 	pid_t old;
 
 	pt(PTRACE_GETEVENTMSG, l->tid, 0, (unsigned long)&msg);
@@ -1246,29 +1291,8 @@ static void on_exec(struct lwp *l)
 	}
 	l->kind = STOP_TRAP;
 	record_exec(l, old);
-	if (exec_was_secure(p)) {
-		struct cover *cv, *ctmp;
-
-		list_for_each(c, &p->clients, proc_link) {
-			c->invalid = true;
-			keep |= !c->rdonly && proc_may_control(p, c->uid);
-		}
-		/* Of a followed child they are its ancestors' handles. */
-		list_for_each_safe(cv, ctmp, &p->covers, by_proc)
-			if (cv->client->invalid ||
-			    !proc_may_control(p, cv->client->uid))
-				cover_free(cv);
-		proc_release(p);
-		l->dstop = false;
-		if (keep) {
-			/* Its owner opens it anew and loses nothing. */
-			p->modes = PR_RLC;
-			hold(l, PR_REQUESTED, 0);
-			clients_update(p);
-			return;
-		}
-		clients_update(p);
-	}
+	if (!is_roots(p) && exec_was_secure(p) && on_secure_exec(l))
+		return;
 	settle(l);
 }
 
