@@ -398,6 +398,22 @@ static __u32 pad8(struct src_slot *s, struct ctl_cap *c, __u32 before)
 	return got;
 }
 
+/* A part of a message's header; returns how much of it. */
+__attribute__((noinline)) int take_part(struct src_slot *s, __u32 cap,
+					__u64 addr, __u32 len)
+{
+	struct ctl_cap *c;
+	__u32 before;
+
+	if (!s)
+		return 0;
+	c = cap_at(s, cap);
+	before = c->len;
+	if (addr && len)
+		take(s, cap, addr, len);
+	return pad8(s, c, before);
+}
+
 __attribute__((noinline)) int take_msghdr(struct src_slot *s, __u32 cap, __u64 addr,
 					  __u64 total)
 {
@@ -412,13 +428,12 @@ __attribute__((noinline)) int take_msghdr(struct src_slot *s, __u32 cap, __u64 a
 		__u32 name, namelen, iov, niov, control, controllen, flags;
 	} h32 = {};
 	struct ctl_cap *c;
-	__u32 at, before;
+	__u32 before;
 	bool narrow;
 
 	if (!s)
 		return 0;
 	c = cap_at(s, cap);
-	at = OFFSET(s->used);
 	narrow = s->rec.abi == CTL_ABI_COMPAT;
 	if (room(s) < sizeof(m) + 64) {
 		c->flags |= CTL_CAPF_CUT;
@@ -448,72 +463,84 @@ __attribute__((noinline)) int take_msghdr(struct src_slot *s, __u32 cap, __u64 a
 	}
 	s->used += sizeof(m);
 	c->len += sizeof(m);
-	if (m.name && m.namelen) {
-		before = c->len;
-		take(s, cap, m.name, m.namelen < 128 ? m.namelen : 128);
-		m.got_name = pad8(s, c, before);
-	}
-	if (m.iov && m.niov) {
-		before = c->len;
-		take(s, cap, m.iov,
-		     (m.niov < 64 ? m.niov : 64) * (narrow ? 8 : 16));
-		m.got_iov = pad8(s, c, before);
-	}
-	if (m.control && m.controllen) {
-		before = c->len;
-		take(s, cap, m.control,
-		     m.controllen < 1024 ? m.controllen : 1024);
-		m.got_control = pad8(s, c, before);
-	}
-	if (m.iov && m.niov) {
-		before = c->len;
+	m.got_name = take_part(s, cap, m.name,
+			       m.namelen < 128 ? m.namelen : 128);
+	m.got_iov = take_part(s, cap, m.iov,
+			      (m.niov < 64 ? m.niov : 64) * (narrow ? 8 : 16));
+	m.got_control = take_part(s, cap, m.control,
+				  m.controllen < 1024 ? m.controllen : 1024);
+	before = c->len;
+	if (m.iov)
 		take_iovdata(s, cap, m.iov, m.niov, total);
-		m.got_data = pad8(s, c, before);
-	}
-	__builtin_memcpy(&s->data[at], &m, sizeof(m));
+	m.got_data = pad8(s, c, before);
+	*(struct ctl_cap_msg *)(c + 1) = m;
 	return 0;
 fault:
 	c->flags |= CTL_CAPF_FAULT;
 	return 0;
 }
 
-static void run_op(struct src_slot *s, __u32 cap, const struct ctl_capop *op,
-		   bool at_exit)
+/* count elements of unit bytes, at most the operation's limit */
+__attribute__((noinline)) int take_array(struct src_slot *s, __u32 cap,
+					 __u64 addr, __u64 count, __u32 unit)
 {
-	__u64 addr = s->arg[op->arg & 7];
-	__u64 count = s->arg[op->len & 7];
-	__u64 done = at_exit && s->rec.ret >= 0 ? s->rec.ret : ~0ULL;
-	__u32 unit = op->unit ? op->unit : 1, n32 = 0, limit = op->limit;
-	struct ctl_cap *c = cap_at(s, cap);
+	__u32 limit;
 
+	if (!s)
+		return 0;
+	limit = s->limit;
+	if (!unit)
+		unit = 1;
+	if (count > limit / unit) {
+		if (count > limit || count * unit > limit)
+			cap_at(s, cap)->flags |= CTL_CAPF_CUT;
+		count = limit / unit;
+	}
+	return take(s, cap, addr, count * unit);
+}
+
+__attribute__((noinline)) int run_op(struct src_slot *s, __u32 cap,
+				     const struct ctl_capop *op)
+{
+	__u32 unit, n32 = 0, limit;
+	__u64 addr, count;
+	struct ctl_cap *c;
+
+	if (!s || !op)
+		return 0;
+	addr = s->arg[op->arg & 7];
+	count = s->arg[op->len & 7];
+	unit = op->unit;
+	limit = op->limit;
+	c = cap_at(s, cap);
 	s->limit = limit;
 	switch (op->op) {
 	case CTL_CAP_STR:
 		take_string(s, cap, addr, limit);
-		return;
+		return 0;
 	case CTL_CAP_VEC:
 		take_vector(s, cap, addr, op->unit, limit);
-		return;
+		return 0;
 	case CTL_CAP_MSG:
 		take_msghdr(s, cap, addr,
-			    op->flags & CTL_CAPOP_WHOLE ? ~0ULL : done);
-		return;
+			    op->flags & CTL_CAPOP_WHOLE ? ~0ULL : s->done);
+		return 0;
 	case CTL_CAP_IOVDATA:
-		take_iovdata(s, cap, addr, count, done);
-		return;
+		take_iovdata(s, cap, addr, count, s->done);
+		return 0;
 	case CTL_CAP_MEM:
 		count = limit;
 		unit = 1;
 		break;
 	case CTL_CAP_RET:
 		if (s->rec.ret < 0)
-			return;
+			return 0;
 		count = s->rec.ret;
 		break;
 	case CTL_CAP_BUFP:
 		if (bpf_probe_read_user(&n32, 4, (void *)count) < 0) {
 			c->flags |= CTL_CAPF_FAULT;
-			return;
+			return 0;
 		}
 		count = n32;
 		unit = 1;
@@ -526,12 +553,8 @@ static void run_op(struct src_slot *s, __u32 cap, const struct ctl_capop *op,
 		}
 		break;
 	}
-	if (count > limit / unit) {
-		if (count > limit || count * unit > limit)
-			c->flags |= CTL_CAPF_CUT;
-		count = limit / unit;
-	}
-	take(s, cap, addr, count * unit);
+	take_array(s, cap, addr, count, unit);
+	return 0;
 }
 
 /* Operation i of the call's program; late: at entry the page was not there. */
@@ -564,7 +587,7 @@ __attribute__((noinline)) int run_one(struct src_slot *s,
 	c->flags = late ? CTL_CAPF_LATE : 0;
 	c->len = 0;
 	s->used = at + sizeof(*c);
-	run_op(s, at, op, at_exit);
+	run_op(s, at, op);
 	if ((c->flags & CTL_CAPF_FAULT) && !at_exit) {
 		/* Not in memory yet?  Again at exit. */
 		s->retry |= 1 << i;
@@ -616,6 +639,7 @@ __attribute__((noinline)) int begin(struct src_slot *s, __u64 addr, __u32 late,
 		return 0;
 	s->active = 1;
 	s->used = s->ncap = s->retry = s->at_exit = 0;
+	s->done = ~0ULL;
 	s->rec.h.flags = 0;
 	s->rec.h.pid = id >> 32;
 	s->rec.h.tid = id;
@@ -781,6 +805,8 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 	if (!want_exit)
 		return 0;
 	s->rec.ret = ctx->args[1];
+	if (s->rec.ret >= 0)
+		s->done = s->rec.ret;
 	s->rec.elapsed = bpf_ktime_get_ns() - s->rec.h.time;
 	s->at_exit = 1;
 	if (program_of(s))
