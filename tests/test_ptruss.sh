@@ -334,6 +334,35 @@ more_than()
 	[ "$(wc -l <"$tmp/o")" -gt "$1" ]
 }
 
+# Where no call is asked for none of them stops.
+testNoCallsNoStops()
+{
+	needs_keeper "its stops" || return 0
+	spawn "$TRACEES/caller" 1000000000
+	for source in $(event_sources); do
+		use_source "$source"
+		ptruss -t none -o /dev/null -p "$pid" &
+		tracer=$!
+		wait_until traced "$pid" || fail "$source: not traced"
+		keeper=$(tracer "$pid")
+		sleep 0.3
+		before=$(field "$keeper" voluntary_ctxt_switches)
+		sleep 0.5
+		more=$(($(field "$keeper" voluntary_ctxt_switches) - before))
+		assertTrue "$source: $more stops" "[ $more -lt 50 ]"
+		kill "$tracer"
+		wait "$tracer"
+	done
+	use_source default
+	kill -9 "$pid"
+	reap "$pid"
+}
+
+traced()
+{
+	[ "$(tracer "$1")" != 0 ]
+}
+
 testKilledTracerHarmsNobody()
 {
 	target threads 4 work

@@ -241,6 +241,9 @@ static int set_record(struct client *c, const struct ctl_message *m)
 	if (!c->ring.user || r.reserved ||
 	    (r.events & ~((2U << CTL_REC_MAX) - 2) & ~(1U << CTL_REC_COUNT)))
 		return -EINVAL;
+	/* Nothing shall stop at its calls for an empty set. */
+	if (sysset_empty(&r.calls))
+		r.events &= ~(1U << CTL_REC_SYSCALL | 1U << CTL_REC_SYSENTRY);
 	c->record = r;
 	cover_add(c, c->proc);
 	uprobe_select();

@@ -84,7 +84,7 @@ static inline void list_del(struct list *l)
 struct proc {
 	struct list link; /* procs */
 	pid_t pid;
-	uint64_t start;
+	uint64_t start; /* proc_start() */
 	int pidfd; /* proc_pidfd() */
 	int memfd; /* /proc/PID/mem, or -1; anew after exec */
 	bool root; /* the one the keeper was started for */
@@ -303,6 +303,7 @@ void keeper_hurry(void);
  */
 bool trace_tie(const char *calls);
 bool trace_tied(void);
+bool sysset_empty(const struct ctl_sysset *s);
 /* Attach to every thread.  0, or -errno with ctl_fail()'s text. */
 int trace_attach(pid_t pid, uint64_t start);
 /*
@@ -315,6 +316,8 @@ void trace_event(pid_t tid, int status);
 /* As wait4(2), for one (-1: any); breakpoints are undone before. */
 pid_t trace_wait(pid_t tid, int *status, int flags);
 struct proc *proc_find(pid_t pid, uint64_t start);
+/* When it was started, as in /proc/PID/stat; 0: it was gone before we looked. */
+uint64_t proc_start(struct proc *p);
 void proc_unref(struct proc *p);
 /* Could this user open the process as it is now (P5)? */
 bool proc_may_control(struct proc *p, uid_t uid);

@@ -102,7 +102,7 @@ void status_fill(struct client *c, struct ctl_status *st)
 	st->size = sizeof(*st);
 	st->version = CTL_ABI_VERSION;
 	st->pid = p->pid;
-	st->start_time = p->start;
+	st->start_time = proc_start(p);
 	st->holder = getpid();
 	st->modes = p->modes;
 	st->nlwp = p->nlwp;

@@ -151,9 +151,17 @@ struct proc *proc_find(pid_t pid, uint64_t start)
 	struct proc *p;
 
 	list_for_each(p, &procs, link)
-		if (p->pid == pid && p->start == start)
+		if (p->pid == pid && proc_start(p) == start)
 			return p;
 	return NULL;
+}
+
+uint64_t proc_start(struct proc *p)
+{
+	/* Until we know of its death the number is its own. */
+	if (!p->start && !p->gone)
+		ctl_proc_start(p->pid, &p->start);
+	return p->start;
 }
 
 void proc_unref(struct proc *p)
@@ -354,7 +362,7 @@ int proc_write(struct proc *p, uint64_t addr, const void *buf, size_t len)
 
 /* -- running -------------------------------------------------------------- */
 
-static bool sysset_empty(const struct ctl_sysset *s)
+bool sysset_empty(const struct ctl_sysset *s)
 {
 	static const struct ctl_sysset none;
 
@@ -903,12 +911,8 @@ static void adopt(struct proc *p, pid_t tid)
 /* It runs in the memory of its parent, where our breakpoints are. */
 static void take_guest(struct proc *parent, pid_t pid)
 {
-	uint64_t start;
-	struct proc *p;
+	struct proc *p = proc_new(pid, 0);
 
-	if (ctl_proc_start(pid, &start) < 0)
-		start = 0;
-	p = proc_new(pid, start);
 	if (!p)
 		return;
 	p->from = parent;
@@ -919,14 +923,10 @@ static void take_guest(struct proc *parent, pid_t pid)
 
 static void follow(struct proc *parent, pid_t pid)
 {
-	struct proc *p;
+	struct proc *p = proc_new(pid, 0);
 	struct cover *cv;
-	uint64_t start;
 	const char *slash = strrchr(socket_path, '/');
 
-	if (ctl_proc_start(pid, &start) < 0)
-		start = 0;
-	p = proc_new(pid, start);
 	if (!p)
 		return;
 	p->from = parent;
@@ -944,7 +944,7 @@ static void follow(struct proc *parent, pid_t pid)
 	if (slash && geteuid() != 0) {
 		snprintf(p->link_path, sizeof(p->link_path), "%.*s/%d.%llu",
 			 (int)(slash - socket_path), socket_path, pid,
-			 (unsigned long long)start);
+			 (unsigned long long)proc_start(p));
 		unlink(p->link_path);
 		if (symlink(slash + 1, p->link_path) < 0)
 			p->link_path[0] = '\0';
@@ -983,10 +983,7 @@ static void shun(pid_t tid)
 
 static bool is_thread_of(pid_t pid, pid_t tid)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, tid);
-	return access(path, F_OK) == 0;
+	return syscall(SYS_tgkill, pid, tid, 0) == 0 || errno != ESRCH;
 }
 
 static void on_birth(struct lwp *l, int event)
@@ -1195,7 +1192,7 @@ static bool is_roots(const struct proc *p)
 	struct cover *cv;
 
 	if (!list_empty(&p->clients) || list_empty(&p->covers) ||
-	    (p->modes & ~(uint64_t)PR_FORK) || p->sigtrace || p->flttrace ||
+	    (p->modes & PR_KLC) || p->sigtrace || p->flttrace ||
 	    p->discard || !sysset_empty(&p->sysentry) ||
 	    !sysset_empty(&p->sysexit) || probe_active(p))
 		return false;
@@ -1230,7 +1227,7 @@ static bool on_secure_exec(struct lwp *l)
 		hold(l, PR_REQUESTED, 0);
 	} else if (follow && !list_empty(&p->covers)) {
 		/* Those who still record it record its children. */
-		p->modes = PR_FORK;
+		p->modes = PR_FORK | PR_RLC;
 	}
 	clients_update(p);
 	return keep;
