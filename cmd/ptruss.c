@@ -75,6 +75,7 @@ int main(int argc, char **argv)
 {
 	struct options opt = { 0 };
 	struct session s = { .opt = &opt };
+	const struct ctl_sysset no_calls = { 0 };
 	bool ended = false, left = false;
 	int code = CMD_OK, r;
 	pid_t child = 0;
@@ -102,6 +103,8 @@ int main(int argc, char **argv)
 		cmd_complain("cannot write %s: %s", opt.timeline, strerror(-r));
 		return finish(&s, CMD_NONE);
 	}
+	if (!opt.tied && memcmp(&opt.calls, &no_calls, sizeof(no_calls)))
+		ctl_will_record();
 	session_catch_signals(!opt.command);
 	if (opt.command) {
 		if (session_spawn(&s) < 0) {

@@ -128,6 +128,13 @@ int ctl_spawn_tied(struct ctl **h, char *const argv[],
 		   const struct ctl_sysset *calls);
 
 /*
+ * A hint: this program is going to record system calls.  A server that is
+ * started for it from now on gets ready for that beside everything else.  Never
+ * fails.  Since: 0.1
+ */
+void ctl_will_record(void);
+
+/*
  * What a handle is of; tid 0: the whole process.  The backend is "module",
  * "keeper" or, of a process that nothing controls, "none".  Never fail.
  * Since: 0.1

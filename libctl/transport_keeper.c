@@ -443,12 +443,20 @@ static int detach(void *arg)
 	_exit(launch(become, l->stack, l) < 0 ? 127 : 0);
 }
 
+static bool will_record;
+
+CTL_EXPORT void ctl_will_record(void)
+{
+	will_record = true;
+}
+
 static int start_keeper(struct ctl *h, const char *socket_path)
 {
 	struct keep_ready r = { 0 };
 	char file[PATH_MAX], pid[16], start[24], tied[2 * sizeof(*h->tied) + 1];
 	char *argv[] = { (char *)KEEP_NAME, pid, start, (char *)socket_path,
-			 h->tied ? tied : NULL, NULL };
+			 h->tied ? tied : (char *)"-",
+			 will_record ? (char *)KEEP_RECORDS : NULL, NULL };
 	sigset_t all, mask;
 	int fds[2], err, status;
 	size_t got = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * main.c - the keeper process: ctlkeeper PID START SOCKET [CALLS].
+ * main.c - the keeper process: ctlkeeper PID START SOCKET [CALLS|- [record]].
  *
  * libctl starts it (transport_keeper.c) for one process and waits for a struct
  * keep_ready on descriptor 3.  It attaches, listens, serves, and exits when no
@@ -407,7 +407,7 @@ int main(int argc, char **argv)
 	/* Somebody asks for --version. */
 	if (argc == 2 && strcmp(argv[1], "--events") == 0)
 		return puts(source_describe()) < 0 || fflush(stdout) != 0;
-	if (argc != 4 && argc != 5)
+	if (argc < 4 || argc > 6)
 		goto usage;
 	errno = 0;
 	pid = strtol(argv[1], &end, 10);
@@ -418,13 +418,15 @@ int main(int argc, char **argv)
 	    strlen(argv[3]) >= sizeof(socket_path))
 		goto usage;
 	strcpy(socket_path, argv[3]);
-	if (argc == 5 && !trace_tie(argv[4]))
+	if (argc > 4 && strcmp(argv[4], "-") != 0 && !trace_tie(argv[4]))
 		goto usage;
 
 	guard_try();
 	/* It has secrets of its tracees: neither core nor peeking. */
 	prctl(PR_SET_DUMPABLE, 0);
 	raise_limit();
+	if (argc > 5 && strcmp(argv[5], KEEP_RECORDS) == 0)
+		source_prepare();
 	err = trace_attach(pid, start);
 	if (!err)
 		err = start_listening();

@@ -22,6 +22,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -434,6 +435,8 @@ void source_select(struct client *c)
 
 static void source_free(struct source *src)
 {
+	if (!src)
+		return;
 	if (src->ring)
 		ring_buffer__free(src->ring);
 	if (src->programs)
@@ -477,22 +480,14 @@ static int map_maps(struct source *src)
 	return src->programs && src->traced ? 0 : -errno;
 }
 
-int source_open(struct client *c)
+/* All that takes long and does not depend on whose it will be; NULL: errno. */
+static struct source *make(void)
 {
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
-	struct source *src;
-	struct cover *cv;
-	unsigned k;
-	int err;
+	struct source *src = calloc(1, sizeof(*src));
+	int err = -ENOMEM;
 
-	err = source_allowed();
-	if (err)
-		return err;
-	libbpf_set_print(quiet);
-	src = calloc(1, sizeof(*src));
 	if (!src)
-		return -ENOMEM;
-	src->client = c;
+		goto fail;
 	src->skel = source_bpf__open();
 	if (!src->skel) {
 		err = -errno;
@@ -505,10 +500,69 @@ int source_open(struct client *c)
 		goto fail;
 	src->ring = ring_buffer__new(bpf_map__fd(src->skel->maps.ring),
 				     on_record, src, NULL);
-	if (!src->ring) {
+	if (src->ring)
+		return src;
+	err = -errno;
+fail:
+	source_free(src);
+	errno = -err;
+	return NULL;
+}
+
+/* Made by a thread of its own, for the first who asks. */
+static pthread_t maker;
+static bool making;
+
+static void *prepare(void *arg)
+{
+	(void)arg;
+	return make();
+}
+
+void source_prepare(void)
+{
+	sigset_t all, old;
+
+	if (source_allowed() < 0)
+		return;
+	libbpf_set_print(quiet);
+	/* Signals are the tracer's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	making = pthread_create(&maker, NULL, prepare, NULL) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static struct source *prepared(void)
+{
+	void *src = NULL;
+
+	if (making)
+		pthread_join(maker, &src);
+	making = false;
+	return src;
+}
+
+int source_open(struct client *c)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+	struct source *src;
+	struct cover *cv;
+	unsigned k;
+	int err;
+
+	err = source_allowed();
+	if (err)
+		return err;
+	libbpf_set_print(quiet);
+	src = prepared();
+	if (!src)
+		src = make();
+	if (!src) {
 		err = -errno;
 		goto fail;
 	}
+	src->client = c;
 	ev.data.u64 = (uintptr_t)c | IO_SOURCE;
 	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD,
 		      ring_buffer__epoll_fd(src->ring), &ev) < 0) {

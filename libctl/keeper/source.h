@@ -13,6 +13,8 @@
 int source_allowed(void);
 /* Which source of events there is, and if not BPF why. */
 const char *source_describe(void);
+/* Somebody will want to record: make ready what takes long, beside the rest. */
+void source_prepare(void);
 /*
  * Record c's system calls by BPF from now on: c->source is set.  -errno: it
  * cannot be done, which is no error: ptrace does it.
@@ -46,6 +48,7 @@ static inline const char *source_describe(void)
 {
 	return "ptrace: built without BPF";
 }
+#define source_prepare() ((void)0)
 static inline int source_open(struct client *c)
 {
 	(void)c;
