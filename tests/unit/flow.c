@@ -329,7 +329,7 @@ int main(int argc, char **argv)
 	static struct frame frames[DEEP];
 	unsigned long n = 0, compared = 0, followed = 0;
 	unsigned depth = 0;
-	struct user_regs_struct u, before;
+	struct user_regs_struct u, before = { 0 };
 	struct flow_insn insn;
 	unsigned long decoded = 0;
 	bool known = false;
