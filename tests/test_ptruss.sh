@@ -93,11 +93,28 @@ testHabits()
 {
 	fails 64 "unknown system call 'file' (say %file)" ptruss -t file ls
 	fails 64 "; --string=N is the length" ptruss -s 200 ls
+	fails 64 "; -d is the time since the start" ptruss -tt ls
+	fails 64 "; -d is the time since the start" ptruss -t ls
+	fails 64 "; -E is the time spent" ptruss -T ls
+	fails 64 "; -D is the time since the line before" ptruss -r ls
+	fails 64 "; --sort=KEY is the order" ptruss -c -S calls ls
+	fails 64 "unknown system call 'opna'$" ptruss -T opna ls
 	fails 64 "-e takes no argument; -t CALLS" ptruss -e trace=open ls
 	fails 64 "-v takes no argument" ptruss -v all ls
 	fails 64 "-x takes no argument" ptruss -x open,read ls
 	fails 64 "-c and --path: not both" ptruss -c --path=/ ls
 	ok ptruss -o "$tmp/o" -v -x -e -- env A=B true
+}
+
+# An argument that will not do: what would?
+testWrongArguments()
+{
+	fails 64 "one of time, calls, errors, name" ptruss -c --sort=x ls
+	fails 64 "one of truss, strace, json" ptruss --style=x ls
+	fails 64 "bytes from 1 to 32768: 99999" ptruss -k99999 ls
+	fails 64 "bytes below 32768: 99999" ptruss --string=99999 ls
+	fails 64 "numbers below [0-9]*, or all): 70000$" ptruss -w 70000 ls
+	fails 64 "--ok and --failed: not both" ptruss --ok --failed ls
 }
 
 testCountOfFailures()

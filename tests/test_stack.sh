@@ -102,8 +102,8 @@ testStackThatIsCopiedTooShortly()
 	assertTrue "all" "grep -q 'nested.main' '$tmp/o'"
 	assertEquals "frames" 101 "$(grep -c 'nested.recurse+0x' "$tmp/o")"
 	assertFalse "nothing to tell" "grep -q '^        \.\.\.$' '$tmp/o'"
-	fails 64 'not a number of bytes: 0' ptruss -k0 true
-	fails 64 'not a number of bytes: 32769' ptruss -k32769 true
+	fails 64 'not a number of bytes from 1 to 32768: 0' ptruss -k0 true
+	fails 64 'not a number of bytes from 1 to 32768: 32769' ptruss -k32769 true
 }
 
 testStackJson()
@@ -318,7 +318,7 @@ testStackOfAnEnabledProbe()
 	ok pusdt trace -n 2 -o "$tmp/o" "$pid"
 	assertEquals "$deepest $deepest" "$(functions "$tmp/o")"
 	ok pusdt disable "$pid"
-	fails 64 'not a number of bytes: 99999' pusdt enable -k99999 "$pid" nested:hit
+	fails 64 'not a number of bytes from 1 to 32768: 99999' pusdt enable -k99999 "$pid" nested:hit
 }
 
 testStackOfARun()

@@ -12,7 +12,8 @@ uint32_t cmd_stack_bytes(struct argp_state *state, const char *arg)
 	uint64_t n = STACK_BYTES;
 
 	if (arg && (cmd_parse_u64(arg, CTL_CAP_LIMIT, &n) < 0 || !n))
-		argp_error(state, "not a number of bytes: %s", arg);
+		argp_error(state, "not a number of bytes from 1 to %u: %s",
+			   CTL_CAP_LIMIT, arg);
 	return n;
 }
 

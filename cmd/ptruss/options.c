@@ -101,10 +101,15 @@ static void add_pid(struct argp_state *state, struct options *opt,
 static int word(struct argp_state *state, const char *what, const char *arg,
 		const char *const names[])
 {
-	for (int i = 0; names[i]; i++)
+	char all[64] = "";
+
+	for (int i = 0; names[i]; i++) {
 		if (strcmp(names[i], arg) == 0)
 			return i;
-	argp_error(state, "unknown %s '%s'", what, arg);
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s",
+			 i ? ", " : "", names[i]);
+	}
+	argp_error(state, "unknown %s '%s': it is one of %s", what, arg, all);
 	return 0;
 }
 
@@ -195,6 +200,35 @@ static error_t parse_flag(int key, struct options *opt)
 	return ARGP_ERR_UNKNOWN;
 }
 
+static const char *const sorts[] = { "time", "calls", "errors", "name", NULL };
+
+/* What the option does in strace, when its argument looks like that. */
+static const char *meant(int key, const char *arg, struct argp_state *state)
+{
+	bool no_command = state->next == state->argc;
+
+	switch (key) {
+	case 's':
+		if (strspn(arg, "0123456789") == strlen(arg))
+			return "; --string=N is the length of strings";
+		break;
+	case 't':
+		if (no_command || !arg[strspn(arg, "t")])
+			return "; -d is the time since the start";
+		break;
+	case 'T':
+		if (no_command)
+			return "; -E is the time spent in each call";
+		break;
+	case 'S':
+		for (int i = 0; sorts[i]; i++)
+			if (!strcmp(arg, sorts[i]))
+				return "; --sort=KEY is the order of -c";
+		break;
+	}
+	return "";
+}
+
 static void parse_set(int key, const char *arg, struct argp_state *state,
 		      struct options *opt)
 {
@@ -225,8 +259,7 @@ static void parse_set(int key, const char *arg, struct argp_state *state,
 	}
 	if (r < 0)
 		argp_error(state, "%s%s", ctl_error(),
-			   key == 's' && strspn(arg, "0123456789") == strlen(arg) ?
-				   "; --string=N is the length of strings" : "");
+			   meant(key, arg, state));
 }
 
 /*
@@ -248,8 +281,6 @@ static void check_command(struct argp_state *state)
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	static const char *const sorts[] = { "time", "calls", "errors", "name",
-					     NULL };
 	static const char *const styles[] = { "truss", "strace", "json", NULL };
 	static const struct format *const formats[] = { &format_truss,
 							&format_strace,
@@ -287,7 +318,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'w':
 		if (!fdset_parse(key == 'r' ? &opt->read_fds : &opt->write_fds,
 				 arg))
-			argp_error(state, "not a list of descriptors: %s", arg);
+			argp_error(state,
+				   "not a list of descriptors (numbers below %d, or all): %s%s",
+				   FDS, arg,
+				   key == 'r' && !strpbrk(arg, "0123456789,") ?
+					   "; -D is the time since the line before" :
+					   "");
 		return 0;
 	case 'k':
 		opt->stack = cmd_stack_bytes(state, arg);
@@ -315,7 +351,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_STRING:
 		if (cmd_parse_u64(arg, CTL_CAP_LIMIT - 1, &n) < 0)
-			argp_error(state, "not a number of bytes: %s", arg);
+			argp_error(state, "not a number of bytes below %u: %s",
+				   CTL_CAP_LIMIT, arg);
 		opt->string_limit = n;
 		return 0;
 	case ARGP_KEY_ARG:
@@ -332,6 +369,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "no command and no -p given");
 		if (opt->count && opt->path)
 			argp_error(state, "-c and --path: not both");
+		if (opt->ok && opt->failed)
+			argp_error(state, "--ok and --failed: not both");
 		if (opt->inject && opt->stops)
 			argp_error(state, "--inject and -T, -S, -M, -U: not both");
 		if (opt->inject && opt->nfuncs)
