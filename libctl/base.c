@@ -56,6 +56,11 @@ CTL_EXPORT void ctl_log_set(ctl_log_fn *fn, void *arg)
 	log_arg = arg;
 }
 
+bool ctl_logs(void)
+{
+	return log_fn;
+}
+
 void ctl_log(enum ctl_log_level level, const char *fmt, ...)
 {
 	char text[512];

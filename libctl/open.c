@@ -135,10 +135,14 @@ static int connect_handle(struct ctl *h)
 	if (r < 0)
 		return r;
 	r = t->open(h, h->flags);
-	if (r == 0)
+	if (r == 0) {
 		h->t = t;
-	else if ((h->flags & CTL_OPEN_RDONLY) && r != -ENOENT)
+		ctl_log(CTL_LOG_INFO, "%d: opened, by the %s", h->pid, t->name);
+	} else if ((h->flags & CTL_OPEN_RDONLY) && r != -ENOENT) {
 		r = 0; /* nothing controls it, or we may not ask: /proc */
+		ctl_log(CTL_LOG_INFO, "%d: looked at in /proc: %s", h->pid,
+			ctl_error());
+	}
 	return r;
 }
 
@@ -232,11 +236,23 @@ CTL_EXPORT const char *ctl_backend(const struct ctl *h)
 
 /* -- messages ------------------------------------------------------------- */
 
+static void log_messages(const struct ctl *h, const unsigned char *p,
+			 size_t len)
+{
+	struct ctl_message m;
+
+	for (; ctl_logs() && ctl_message_next(p, len, &m) == 0;
+	     p += m.total, len -= m.total)
+		ctl_log(CTL_LOG_INFO, "%d: %s", h->tid ? h->tid : h->pid,
+			ctl_message_name(m.code));
+}
+
 CTL_EXPORT int ctl_write(struct ctl *h, const void *msgs, size_t len,
 			 size_t *done)
 {
 	if (!h->t || (h->flags & CTL_OPEN_RDONLY))
 		return ctl_fail(-EBADF, "the handle is for reading the status");
+	log_messages(h, msgs, len);
 	return h->t->write(h, msgs, len, done);
 }
 

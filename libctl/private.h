@@ -95,6 +95,8 @@ int ctl_failno(int err);
  * call on a handle: ENOENT, EAGAIN, EBUSY (of a message); else ctl_failno().
  */
 int ctl_failh(const struct ctl *h, int err);
+/* Is there anybody who is told? */
+bool ctl_logs(void);
 void ctl_log(enum ctl_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -507,6 +507,8 @@ static int start_keeper(struct ctl *h, const char *socket_path)
 	if (got != sizeof(r))
 		return ctl_fail(-EIO, "the keeper %s did not start", file);
 	r.text[sizeof(r.text) - 1] = '\0';
+	if (!r.err)
+		ctl_log(CTL_LOG_INFO, "%d: started %s", h->pid, file);
 	return r.err ? ctl_fail(r.err, "%s", r.text) : 0;
 }
 

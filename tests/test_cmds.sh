@@ -474,6 +474,20 @@ testStepOfASleeperSaysSo()
 	assertEquals S "$(state "$pid")"
 }
 
+# -v and CTL_DEBUG: who opened it, and each message.
+testVerboseSaysWhatIsDone()
+{
+	target spin
+	run pstop -v "$pid"
+	assertTrue "$(stderr)" "grep -q '^pstop: $pid: opened, by the ' '$tmp/stderr'"
+	assertTrue "$(stderr)" "grep -q '^pstop: $pid: PCDSTOP$' '$tmp/stderr'"
+	run env CTL_DEBUG=1 prun "$pid"
+	assertTrue "$(stderr)" "grep -q '^prun: $pid: PCRUN$' '$tmp/stderr'"
+	assert_soon untouched "$pid"
+	run pflags -v "$pid"
+	assertTrue "$(stderr)" "grep -q '^pflags: $pid: looked at in /proc' '$tmp/stderr'"
+}
+
 testPrunTellsWhoElseHoldsIt()
 {
 	needs_keeper "the module does not mind" || return 0
