@@ -314,6 +314,20 @@ ok()
 	assertEquals "stderr of $*" "" "$(stderr)"
 }
 
+# fields_told FILE PAGE...: the pages name every field of the JSON in FILE
+fields_told()
+{
+	records=$1
+	shift
+	[ -d "$CTL_SRC/man" ] || return 0
+	(cd "$CTL_SRC/man" && sed -n 's/^\.V[at] //p; s/^\.It V[at] //p' "$@") |
+		tr -s ' ,;.:)' '\n' | sort -u >"$tmp/told"
+	assertEquals "fields that $* have not" "" "$(jq -r 'paths |
+		select((.[-1] | type == "string") and
+			(.[:-1] | any(. == "regs" or . == "counts") | not)) |
+		.[-1]' "$records" | sort -u | comm -23 - "$tmp/told")"
+}
+
 # fails STATUS STDERR COMMAND...: STDERR is a grep pattern
 fails()
 {

@@ -311,9 +311,11 @@ testJsonIsJson()
 		jq -r '.threads[0] | "\(.why) \(.what) \(.syscall.name)"')"
 	assertEquals '0x1' "$(stdout | jq -r '.threads[0].regs.rdi')"
 	assertEquals '["write"]' "$(stdout | jq -c .sysentry)"
+	fields_told "$tmp/stdout" pctl.1 pflags.1
 	let_go
 	ok pflags -j "$pid" $$
 	assertEquals "an object a line" 2 "$(stdout | jq -c .pid | wc -l)"
+	fields_told "$tmp/stdout" pflags.1
 	assertEquals 'PCSTOP 1 null' "$(pctl -j --list |
 		jq -r 'select(.number == 1) | "\(.name) \(.number) \(.operand)"')"
 }

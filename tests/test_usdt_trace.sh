@@ -197,12 +197,32 @@ sys.exit(3)'
 	fails 64 'no SPEC' pusdt run -- /bin/true
 }
 
+testJsonIsWhatThePageSays()
+{
+	target probed 1 0
+	ok pusdt list -lj "$pid"
+	cp "$tmp/stdout" "$tmp/json"
+	pusdt enable "$pid" test:hit
+	pusdt status -j "$pid" >>"$tmp/json"
+	pusdt disable "$pid"
+	pusdt count -j -t 0.1 -b arg0 -H arg0 "$pid" test:hit >>"$tmp/json"
+	pusdt count -j -t 0.1 -b stack "$pid" test:hit >>"$tmp/json"
+	for field in inlined_into hits final counts buckets stacks; do
+		assertTrue "$field" "grep -q '\"$field\":' '$tmp/json'"
+	done
+	fields_told "$tmp/json" pusdt.1
+	assert_clean "$pid"
+}
+
 testCondition()
 {
 	target probed 1 0
 	run pusdt trace -j -n 3 "$pid" test:hit --if 'arg0 & 7 == 5 && tid == pid'
 	assertEquals "$(stderr)" 0 "$status"
 	assertEquals 3 "$(jq -r '.args[0] % 8' "$tmp/stdout" | grep -c '^5$')"
+	fields_told "$tmp/stdout" pusdt.1
+	# Nanoseconds, as ptruss has them
+	assertTrue "time" "grep -q '^{\"time\":$(date +%s | cut -c 1-8)[0-9]\{11\},' '$tmp/stdout'"
 	run pusdt trace -n 1 "$pid" test:imm --if \
 		'arg0 == 0xfffffffffffffffb && arg0 == -5 && arg1 != 0xffffffffffffffff'
 	assertEquals "$(stderr)" 0 "$status"

@@ -205,13 +205,9 @@ struct json_object *pusdt_json_hit(const struct pusdt_session *s,
 	const struct pusdt_watched *w = pusdt_find(s, r->id);
 	const struct ctl_usdt_site *site = pusdt_hit_site(w, r);
 	struct json_object *o = json_object_new_object(), *args;
-	uint64_t ns = wall_ns(s, &r->h);
-	char time[40];
 
-	snprintf(time, sizeof(time), "%" PRIu64 ".%09" PRIu64,
-		 ns / 1000000000U, ns % 1000000000U);
 	json_object_object_add(o, "time",
-			       json_object_new_double_s(ns / 1e9, time));
+			       json_object_new_uint64(wall_ns(s, &r->h)));
 	json_object_object_add(o, "pid", json_object_new_int(r->h.pid));
 	json_object_object_add(o, "tid", json_object_new_int(r->h.tid));
 	json_object_object_add(o, "type", json_object_new_string("probe"));
