@@ -23,27 +23,38 @@
 
 /* -- which backend -------------------------------------------------------- */
 
+static int keeper(const struct ctl_transport **t)
+{
+	const char *events = getenv("CTL_EVENTS");
+
+	*t = &ctl_transport_keeper;
+	if (events && *events && strcmp(events, "bpf") &&
+	    strcmp(events, "ptrace"))
+		return ctl_fail(-EINVAL,
+				"CTL_EVENTS is \"%s\": it takes ptrace or bpf",
+				events);
+	return (*t)->available();
+}
+
 static int choose(const struct ctl_transport **t)
 {
 	const char *want = getenv("CTL_BACKEND");
 
 	if (want && *want) {
-		if (!strcmp(want, "module"))
-			*t = &ctl_transport_module;
-		else if (!strcmp(want, "keeper"))
-			*t = &ctl_transport_keeper;
-		else
+		if (!strcmp(want, "keeper"))
+			return keeper(t);
+		if (strcmp(want, "module"))
 			return ctl_fail(-EINVAL,
 					"CTL_BACKEND is \"%s\": it takes module or keeper",
 					want);
+		*t = &ctl_transport_module;
 		return (*t)->available();
 	}
 	if (ctl_transport_module.available() == 0) {
 		*t = &ctl_transport_module;
 		return 0;
 	}
-	*t = &ctl_transport_keeper;
-	return (*t)->available();
+	return keeper(t);
 }
 
 CTL_EXPORT int ctl_backend_describe(char *buf, size_t size)

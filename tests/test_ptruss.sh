@@ -297,9 +297,11 @@ testDecoded()
 testWhereEventsComeFrom()
 {
 	needs_keeper "where events come from" || return 0
-	CTL_EVENTS=ptrace ptruss --version -v >"$tmp/o"
+	CTL_EVENTS=ptrace ptruss --version >"$tmp/o"
 	assertEquals "events: ptrace (CTL_EVENTS)" "$(tail -n 1 "$tmp/o")"
-	event=$(ptruss --version -v | sed -n 's/^events: //p')
+	fails 2 'CTL_EVENTS is "ptraec": it takes ptrace or bpf$' \
+		env CTL_EVENTS=ptraec ptruss true
+	event=$(ptruss --version | sed -n 's/^events: //p')
 	# (A container may have the capabilities, and not the call.)
 	if linux_since 5 12 && PATH=$PATH:/usr/sbin bpftool prog >/dev/null 2>&1; then
 		assertNotEquals "ptrace: the kernel's BPF is too old, or has no BTF" \
