@@ -195,6 +195,7 @@ sys.exit(3)'
 	fails 0 '/bin/true has no such probe' pusdt run a:b -- /bin/true
 	fails 64 'no command' pusdt run a:b
 	fails 64 'no SPEC' pusdt run -- /bin/true
+	fails 64 'no time between tables: 0' pusdt count -i 0 $$ a:b
 }
 
 testJsonIsWhatThePageSays()

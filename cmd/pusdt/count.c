@@ -77,6 +77,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'i':
 		opt->interval = cmd_seconds(state, arg);
+		if (!arg[strspn(arg, "0.")])
+			argp_error(state, "no time between tables: %s", arg);
 		return 0;
 	case 't':
 		opt->duration = cmd_seconds(state, arg);
