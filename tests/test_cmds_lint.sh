@@ -132,6 +132,14 @@ testCompletionsParse()
 	[ "$found" ] || skip "needs bash, zsh or fish"
 }
 
+# zsh takes what is behind a second colon for a function to call.
+testColonsInArgumentsForZsh()
+{
+	needs_source || return 0
+	run grep -n '[A-Z]:[A-Z]' "$CTL_SRC"/completions/zsh/*
+	assertEquals "$(stdout)" 1 "$status"
+}
+
 # complete WORD...: what bash offers for the last one, in $tmp/stdout
 complete_bash()
 {
