@@ -56,7 +56,7 @@ static const struct argp argp = {
 	"Subcommands:\n"
 	"  list     the probes of files and processes\n"
 	"  enable   make probes of a process report, until disabled\n"
-	"  disable  and no more\n"
+	"  disable  undo enable\n"
 	"  status   what is enabled, and how often it was hit\n"
 	"  trace    print each hit\n"
 	"  count    count hits\n"

@@ -39,7 +39,7 @@ static const struct argp_option option_table[] = {
 	{ "output", 'o', "FILE", 0, "Write to FILE instead of standard error",
 	  0 },
 	{ "stack", 'k', "BYTES", OPTION_ARG_OPTIONAL,
-	  "Print how each call was come to", 0 },
+	  "Print the user stack of each call", 0 },
 	RARE("timeline", KEY_TIMELINE, "FILE", "Write a trace for Perfetto"),
 	RARE("pager-friendly", KEY_PAGER, NULL,
 	     "For \"| less -R\": line by line, with -C in colour"),

@@ -26,7 +26,7 @@ static const struct argp_option enable_options[] = {
 	{ "stop", 's', NULL, 0, "The thread stops at the probe", 0 },
 	{ "once", '1', NULL, 0, "The first hit disables the probe", 0 },
 	{ "stack", 'k', "BYTES", OPTION_ARG_OPTIONAL,
-	  "Hits tell how they were come to", 0 },
+	  "Record the stack of each hit", 0 },
 	{ 0 },
 };
 

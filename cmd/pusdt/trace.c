@@ -34,9 +34,9 @@ struct options {
 
 static const struct argp_option option_table[] = {
 	{ "number", 'n', "N", 0, "Stop after N hits", 0 },
-	{ "output", 'o', "FILE", 0, "Print into FILE", 0 },
+	{ "output", 'o', "FILE", 0, "Print to FILE", 0 },
 	{ "stack", 'k', "BYTES", OPTION_ARG_OPTIONAL,
-	  "Print how each hit was come to", 0 },
+	  "Print the stack of each hit", 0 },
 	{ 0 },
 };
 
