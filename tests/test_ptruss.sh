@@ -100,6 +100,7 @@ testHabits()
 	fails 64 "; --sort=KEY is the order" ptruss -c -S calls ls
 	fails 64 "unknown system call 'opna'$" ptruss -T opna ls
 	fails 64 "-e takes no argument; -t CALLS" ptruss -e trace=open ls
+	fails 64 "-e takes no argument; -t CALLS" ptruss -e open,close ls
 	fails 64 "-v takes no argument" ptruss -v all ls
 	fails 64 "-x takes no argument" ptruss -x open,read ls
 	fails 64 "-c and --path: not both" ptruss -c --path=/ ls

@@ -271,7 +271,7 @@ static void check_command(struct argp_state *state)
 	const char *arg = state->argv[state->next - 1];
 	const char *last = state->argv[state->next - 2];
 
-	if (!strcmp(last, "-e") && strchr(arg, '='))
+	if (!strcmp(last, "-e") && strpbrk(arg, "=,"))
 		argp_error(state, "-e takes no argument; -t CALLS");
 	if ((!strcmp(last, "-v") || !strcmp(last, "-x")) &&
 	    (!strcmp(arg, "all") || *arg == '!' || strchr(arg, ',')))
