@@ -244,10 +244,12 @@ __attribute__((noinline)) int take_string(struct src_slot *s, __u32 cap, __u64 a
 		return 0;
 	}
 	got = bpf_probe_read_user_str(&s->data[at], n, (void *)addr);
-	if (got <= 0) {
+	if (got < 0) {
 		c->flags |= CTL_CAPF_FAULT;
 		return 0;
 	}
+	if (!got) /* kernels before 6.10: an empty string */
+		s->data[at] = got++;
 	s->used += got;
 	c->len += got;
 	if (got < n)

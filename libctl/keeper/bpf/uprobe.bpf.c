@@ -231,10 +231,12 @@ __attribute__((noinline)) int take_string(struct up_slot *s, __u32 i,
 		got = bpf_probe_read_user_str(&s->data[BOUND(at)], n,
 					      (void *)addr);
 	}
-	if (got <= 0) {
+	if (got < 0) {
 		c->flags = CTL_CAPF_FAULT;
 		return 0;
 	}
+	if (!got) /* kernels before 6.10: an empty string */
+		s->data[BOUND(at)] = got++;
 	c->len = got;
 	/* It ends with a NUL in any case: was there one? */
 	if (got == n && read_user(&last, 1, addr + n - 1) == 0 && last) {
