@@ -258,7 +258,7 @@ testStress()
 {
 	[ -x "$CTL_BUILD/tests/stress/ctlstress" ] ||
 		{ skip "no ctlstress"; return 0; }
-	run timeout 90 "$CTL_BUILD/tests/stress/ctlstress" -s "$SEED" -t 10
+	run timeout $((90 * ${CTL_STRETCH:-1})) "$CTL_BUILD/tests/stress/ctlstress" -s "$SEED" -t 10
 	assertEquals "seed $SEED: $(stdout) $(stderr)" 0 "$status"
 	[ "$CTL_BACKEND" = module ] || sweep
 }

@@ -203,7 +203,7 @@ testProcessOf32Bits()
 	semaphore=$(pusdt list -j "$pid" i386:hit | jq -r .semaphore)
 	for source in $(event_sources); do
 		use_source "$source"
-		run timeout 60 pusdt trace -j -n 6 "$pid" i386:hit i386:guarded
+		run timeout 60 pusdt trace -j -n 200 "$pid" i386:hit i386:guarded
 		assertEquals "$source: $(stderr)" 0 "$status"
 		assertEquals "$source" 'true thirty-two -1250999896491 -7' \
 			"$(jq -r 'select(.name == "hit") | .args |
