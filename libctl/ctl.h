@@ -93,7 +93,8 @@ int ctl_target_threads(const struct ctl_target *t, pid_t **tids);
  * CTL_BACKEND in the environment says "module" or "keeper".
  * Errors: -ENOENT no such process; -EPERM, -EACCES not allowed; -EBUSY another
  * tracer has it (ctl_error() names it) or CTL_OPEN_EXCL; -ENODEV CTL_BACKEND
- * asks for a backend that is not there.  Follows proc(5) of illumos; the
+ * asks for a backend that is not there; with CTL_OPEN_RDONLY -ETIMEDOUT the
+ * server has not answered for ten seconds.  Follows proc(5) of illumos; the
  * permission needed is that of ptrace(2) attach.  Since: 0.1
  */
 int ctl_open(struct ctl **h, pid_t pid, pid_t tid, int flags);

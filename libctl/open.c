@@ -149,7 +149,8 @@ static int connect_handle(struct ctl *h)
 	if (r == 0) {
 		h->t = t;
 		ctl_log(CTL_LOG_INFO, "%d: opened, by the %s", h->pid, t->name);
-	} else if ((h->flags & CTL_OPEN_RDONLY) && r != -ENOENT) {
+	} else if ((h->flags & CTL_OPEN_RDONLY) && r != -ENOENT &&
+		   r != -ETIMEDOUT) {
 		r = 0; /* nothing controls it, or we may not ask: /proc */
 		ctl_log(CTL_LOG_INFO, "%d: looked at in /proc: %s", h->pid,
 			ctl_error());

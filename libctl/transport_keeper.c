@@ -128,6 +128,30 @@ static int lost(void)
 	return ctl_fail(-EPIPE, "the keeper is gone; the process runs on");
 }
 
+/*
+ * Whoever only looks shall not wait for ever: the keeper may be stopped, or
+ * another user's who means ill.
+ */
+#define PATIENCE_S 10
+
+static void be_patient(int fd)
+{
+	static const struct timeval limit = { .tv_sec = PATIENCE_S };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
+static int silent(int fd)
+{
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
+	return ctl_fail(-ETIMEDOUT, "its keeper, process %d, does not answer",
+			cred.pid);
+}
+
 static int send_request(struct ctl *h, enum keep_kind kind, int32_t arg,
 			const void *a, size_t alen, const void *b, size_t blen,
 			int flags)
@@ -142,8 +166,11 @@ static int send_request(struct ctl *h, enum keep_kind kind, int32_t arg,
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 3 };
 
 	while (sendmsg(h->fd, &m, MSG_NOSIGNAL | flags) < 0)
-		if (errno != EINTR)
-			return errno == EAGAIN ? -EAGAIN : lost();
+		if (errno == EAGAIN)
+			return flags & MSG_DONTWAIT ? -EAGAIN :
+						      silent(h->fd);
+		else if (errno != EINTR)
+			return lost();
 	return 0;
 }
 
@@ -170,7 +197,7 @@ static void take_fds(struct msghdr *m, int *fds, int nfd, int *got)
  * gets how many), and nfd descriptors.  Replies to older requests, whose wait
  * was interrupted, are skipped.  With waits a signal is -EINTR, else we go on
  * waiting: the keeper answers at once.  Else the server's error (without text),
- * -EPIPE or -EPROTO.
+ * -EPIPE, -EPROTO, or of a handle for the status -ETIMEDOUT.
  */
 static int get_reply(struct ctl *h, struct keep_rep *rep, void *buf,
 		     size_t size, size_t *len, int *fds, int nfd, bool waits)
@@ -197,6 +224,8 @@ static int get_reply(struct ctl *h, struct keep_rep *rep, void *buf,
 				continue;
 			return ctl_failno(-EINTR);
 		}
+		if (n < 0 && errno == EAGAIN)
+			return silent(h->fd);
 		if (n <= 0)
 			return lost();
 		take_fds(&m, fds, nfd, &got);
@@ -229,6 +258,7 @@ static int server_error(struct ctl *h, int err)
 	case -EPIPE:
 	case -EPROTO:
 	case -EINTR:
+	case -ETIMEDOUT:
 		return err;
 	}
 	return ctl_failh(h, err);
@@ -296,11 +326,14 @@ static int hello(struct ctl *h, const char *path, int flags)
 		r = -errno;
 		goto fail;
 	}
+	if (flags & CTL_OPEN_RDONLY)
+		be_patient(h->fd);
 	while ((r = connect(h->fd, (struct sockaddr *)&sa, sizeof(sa))) < 0 &&
 	       errno == EINTR)
 		;
 	if (r < 0) {
-		r = errno == ENOENT ? -ECONNREFUSED : -errno;
+		r = errno == ENOENT ? -ECONNREFUSED :
+		    errno == EAGAIN ? silent(h->fd) : -errno;
 		goto fail;
 	}
 	if (!peer_good(h->fd)) {

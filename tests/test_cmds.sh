@@ -490,6 +490,21 @@ testVerboseSaysWhatIsDone()
 	assertTrue "$(stderr)" "grep -q '^pflags: $pid: looked at in /proc' '$tmp/stderr'"
 }
 
+# Looking does not wait for a keeper that is stopped itself.
+testLookingDoesNotWaitForEver()
+{
+	needs_keeper "it is no process" || return 0
+	target spin
+	ok pstop "$pid"
+	keeper=$(tracer "$pid")
+	kill -STOP "$keeper"
+	fails 2 "its keeper, process $keeper, does not answer$" \
+		timeout 60 pflags "$pid"
+	kill -CONT "$keeper"
+	ok pflags "$pid"
+	ok prun "$pid"
+}
+
 testPrunTellsWhoElseHoldsIt()
 {
 	needs_keeper "the module does not mind" || return 0
