@@ -131,6 +131,56 @@ testForkStormKeeperKilled()
 	ok prun "$pid"
 }
 
+# late_keeper: the keepers from here on hear late of births (objects/late.c)
+late_keeper()
+{
+	if grep -q __asan_init "$CTL_BUILD/libexec/ctltools/ctlkeeper"; then
+		skip "nothing can be preloaded into a sanitized keeper"
+		return 1
+	fi
+	cat >"$tmp/keeper" <<-EOF
+		#!/bin/sh
+		LD_PRELOAD=$CTL_BUILD/tests/objects/late.so
+		export LD_PRELOAD
+		exec "$CTL_BUILD/libexec/ctltools/ctlkeeper" "\$@"
+	EOF
+	chmod 755 "$tmp/keeper"
+	export CTL_KEEPER="$tmp/keeper"
+}
+
+# A parent may be kept off its CPU before it can tell of its child, who waits.
+testParentTellsLate()
+{
+	needs_keeper "it hears of a birth from two" || return 0
+	late_keeper || return 0
+	# (One that is not followed shall be forgotten; else the keeper stays.)
+	for opt in -f ''; do
+		# shellcheck disable=SC2086 # none, or one
+		run timeout 20 ptruss $opt -o "$tmp/trace" sh -c '(exit 7); exit 8'
+		assertEquals "ptruss $opt: $(stderr)" 8 "$status"
+		[ -z "$opt" ] || grep -q 'exited with status 7' "$tmp/trace" ||
+			fail "the child is not followed: $(cat "$tmp/trace")"
+	done
+	unset CTL_KEEPER
+}
+
+testParentTellsLateOfAThread()
+{
+	needs_keeper "it hears of a birth from two" || return 0
+	late_keeper || return 0
+	target cloner sigchld
+	ok pctl "$pid" PCSENTRY reboot
+	kill -USR1 "$pid"
+	assert_soon eval '[ "$(ls "/proc/$pid/task" | wc -l)" = 2 ]'
+	wait_until eval '[ "$(state "$pid")" = S ]'
+	ok timeout 30 pstop "$pid"
+	ok pflags "$pid"
+	stdout | grep -q 'threads = 2 ' || fail "$(stdout)"
+	ok pctl "$pid" PCSENTRY none PCRUN
+	assert_untouched "$pid"
+	unset CTL_KEEPER
+}
+
 testForkedChildIsHeldWhenItsParentIs()
 {
 	cat >"$tmp/fork.sh" <<-'EOF2'

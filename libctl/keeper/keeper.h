@@ -194,6 +194,7 @@ struct lwp {
 	unsigned why, what;
 	uint64_t stop_time;
 	uint64_t stops; /* how often it was set running after one */
+	uint64_t resumed; /* when, in births seen early: trace.c */
 	int cursig, curflt;
 	siginfo_t info;
 	int group_signal;

@@ -62,6 +62,8 @@ static struct ctl_sysset filtered; /* tied: what the filter tells of */
 #define MANY 128U /* threads: see collect() and retrace_few() */
 static struct list buckets[HASH];
 
+static uint64_t nearlies; /* so many struct early there have been */
+
 static bool syscalls_wanted(struct proc *p);
 static void settle(struct lwp *l);
 static void hold(struct lwp *l, unsigned why, unsigned what);
@@ -449,6 +451,7 @@ static void lwp_resume(struct lwp *l)
 		l->state = LWP_RUNNING;
 	}
 	l->syscalls = request == PTRACE_SYSCALL;
+	l->resumed = nearlies;
 	if (request == PTRACE_CONT)
 		l->told_restart = false;
 	l->cursig = l->curflt = 0;
@@ -868,12 +871,13 @@ void proc_release(struct proc *p)
 /*
  * A newborn's first stop and its parent's event come in any order.  A tid that
  * was seen first waits here; if the parent dies without a word it is looked up
- * in /proc (trace_timers).
+ * in /proc (early_timers).
  */
 struct early {
 	struct list link;
 	pid_t tid;
 	int status;
+	uint64_t number; /* of nearlies */
 	uint64_t since;
 };
 static struct list earlies = { &earlies, &earlies };
@@ -1041,6 +1045,7 @@ static void on_unknown(pid_t tid, int status)
 	}
 	e->tid = tid;
 	e->status = status;
+	e->number = ++nearlies;
 	e->since = now_ns();
 	list_add_tail(&e->link, &earlies);
 	keeper_timer(e->since + EARLY_NS);
@@ -1061,17 +1066,47 @@ static struct early *early_due(uint64_t now, uint64_t *next)
 	return NULL;
 }
 
+/*
+ * Is the one that made it still to tell?  On a busy machine it may wait long for
+ * a CPU, or for us.  It was set running before, has not stopped since, and is
+ * not asleep.  child: NULL, if that is dead; else its parent is the maker, or
+ * the maker's (CLONE_PARENT).
+ */
+static bool early_awaited(const struct early *e,
+			  const struct ctl_procinfo *child)
+{
+	struct ctl_procinfo pi;
+	struct proc *p;
+	struct lwp *l;
+
+	list_for_each(p, &procs, link)
+		list_for_each(l, &p->lwps, link)
+			if (l->state == LWP_RUNNING && l->resumed < e->number &&
+			    ctl_proc_info(p->pid, l->tid, &pi) == 0 &&
+			    (pi.state == 'R' || pi.state == 't') &&
+			    (!child || p->pid == child->tgid ||
+			     p->pid == child->ppid || pi.ppid == child->ppid))
+				return true;
+	return false;
+}
+
 static uint64_t early_timers(uint64_t now)
 {
 	struct ctl_procinfo pi;
 	struct proc *p, *home;
 	struct early *e;
 	uint64_t next;
+	bool alive;
 
 	/* From the start again each time: adopting one may adopt others. */
 	while ((e = early_due(now, &next))) {
+		alive = ctl_proc_info(e->tid, 0, &pi) == 0;
+		if (early_awaited(e, alive ? &pi : NULL)) {
+			e->since = now;
+			continue;
+		}
 		home = NULL;
-		if (ctl_proc_info(e->tid, 0, &pi) == 0)
+		if (alive)
 			list_for_each(p, &procs, link)
 				if (p->pid == pi.tgid && !p->gone)
 					home = p;
