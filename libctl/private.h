@@ -50,6 +50,8 @@ struct ctl_transport {
 /* open.c: ctl_open(); tied: calls that a filter of the target tells of. */
 int ctl_open_new(struct ctl **h, pid_t pid, pid_t tid, int flags,
 		 const struct ctl_sysset *tied);
+/* What that filter says with SECCOMP_RET_TRACE: another one says something else. */
+#define CTL_TIE_DATA 0x637fU
 /* Is a filter of any use to the server that would be asked? */
 bool ctl_can_filter(void);
 

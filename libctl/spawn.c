@@ -35,6 +35,7 @@
 /* -- the filter ------------------------------------------------------------ */
 
 #define X32_BIT 0x40000000U
+#define TELL (SECCOMP_RET_TRACE | CTL_TIE_DATA)
 
 static unsigned calls_of(struct sock_filter *f, const __u64 *set)
 {
@@ -45,8 +46,7 @@ static unsigned calls_of(struct sock_filter *f, const __u64 *set)
 			continue;
 		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
 						      nr, 0, 1);
-		f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
-						      SECCOMP_RET_TRACE);
+		f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, TELL);
 	}
 	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
 					      SECCOMP_RET_ALLOW);
@@ -72,8 +72,7 @@ static unsigned filter_make(struct sock_filter *f, const struct ctl_sysset *set)
 		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 	f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
 					      X32_BIT, 0, 1);
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
-					      SECCOMP_RET_TRACE);
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, TELL);
 	native = calls_of(f + n, set->native);
 	n += native;
 	f[jump] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, n - jump - 1);

@@ -51,6 +51,17 @@ testRefused()
 	assertEquals 64 "$status"
 }
 
+# Its own filter wants a call traced: nobody does, so the call is not made.
+testOwnFilter()
+{
+	for set in getppid getsid all; do
+		run ptruss --tied -t $set -o "$tmp/o" "$TRACEES/filtered"
+		assertEquals "$set: $(stderr)" 0 "$status"
+		assertEquals "$set" "getsid ENOSYS" "$(stdout)"
+	done
+	grep -q 'getsid(0) *Err#38 ENOSYS' "$tmp/o" || fail "$(cat "$tmp/o")"
+}
+
 two_lines() { [ "$(cat "$tmp/pids" 2>/dev/null | wc -l)" = 2 ]; }
 
 # The program and its children go when the tracer is killed.

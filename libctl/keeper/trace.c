@@ -1583,16 +1583,35 @@ static void on_exit_stop(struct lwp *l, const struct __ptrace_syscall_info *si)
 	settle(l);
 }
 
+/*
+ * A filter of the program's own asks for a tracer that the program does not know
+ * of: without one the call is not made.
+ */
+static void refuse_call(struct lwp *l)
+{
+	struct ctl_regs r;
+
+	if (lwp_getregs(l, &r) < 0)
+		return;
+	r.orig_rax = -1;
+	r.rax = -ENOSYS;
+	lwp_setregs(l, &r);
+}
+
 /* The filter's word, at the entry of a call.  Where PTRACE_SYSCALL tells of
  * the entries too, that has come before. */
 static void on_filter(struct lwp *l)
 {
 	struct __ptrace_syscall_info si;
+	unsigned long msg = CTL_TIE_DATA;
 
+	pt(PTRACE_GETEVENTMSG, l->tid, 0, (unsigned long)&msg);
 	memset(&si, 0, sizeof(si));
 	if (pt(PTRACE_GET_SYSCALL_INFO, l->tid, sizeof(si),
 	       (unsigned long)&si) < 0)
 		return; /* killed meanwhile: wait4() tells */
+	if (msg != CTL_TIE_DATA)
+		refuse_call(l);
 	if (si.op == PTRACE_SYSCALL_INFO_SECCOMP && !l->insys) {
 		on_entry(l, &si);
 		return;
