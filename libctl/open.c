@@ -90,6 +90,18 @@ static bool exited(int pidfd)
 	return poll(&p, 1, 0) == 1;
 }
 
+/* Does /proc number processes as the system calls do? */
+static bool proc_is_ours(void)
+{
+	char self[16];
+	ssize_t n = readlink("/proc/self", self, sizeof(self) - 1);
+
+	if (n < 0)
+		return false;
+	self[n] = '\0';
+	return atoi(self) == getpid();
+}
+
 /* h->pidfd and h->start, of one and the same living process */
 static int identify(struct ctl *h)
 {
@@ -99,6 +111,9 @@ static int identify(struct ctl *h)
 
 	if (h->pid <= 0 || h->tid < 0)
 		return ctl_fail(-EINVAL, "not a process number: %d", h->pid);
+	if (!proc_is_ours())
+		return ctl_fail(-ENODEV,
+				"/proc is not mounted, or that of another pid namespace");
 	if (ctl_proc_info(h->pid, 0, &pi) == 0 && pi.tgid != h->pid)
 		return ctl_fail(-ENOENT,
 				"%d is a thread of process %d, say %d/%d",

@@ -79,6 +79,20 @@ testReusedNumber()
 	reap "$pid"
 }
 
+# With the outer /proc a number is one process there, another to ptrace(2).
+testProcOfAnotherPidNamespace()
+{
+	needs_root "for a pid namespace" || return 0
+	needs_command unshare || return 0
+	run unshare -p -f true
+	[ "$status" = 0 ] || { skip "no namespaces: $(stderr)"; return 0; }
+	for command in pstop pflags prun 'ptruss -p'; do
+		run unshare -p -f sh -c "'$TRACEES/spin' & $command \$!; kill -9 \$!"
+		stderr | grep -q 'another pid namespace' ||
+			fail "$command: $(stderr)"
+	done
+}
+
 # In a pid namespace numbers come round soon: stop, kill and start anew until
 # the same number is there again, all while the keepers of the dead leave.
 testNumbersComeRoundInAPidNamespace()
