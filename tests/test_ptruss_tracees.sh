@@ -383,4 +383,17 @@ testSetIdForRoot()
 	done
 }
 
+# A page that a thread of the target is to bring is not waited for.
+testMemoryThatTheTargetBrings()
+{
+	run "$TRACEES/lazy"
+	[ "$status" = 77 ] && { skip "userfaultfd"; return 0; }
+	for source in $SOURCES; do
+		use_source "$source"
+		run timeout -s KILL 30 ptruss -o "$tmp/o" "$TRACEES/lazy"
+		assertEquals "$source: $(stderr)" 0 "$status"
+		assertEquals "$source" "opened 20" "$(stdout)"
+	done
+}
+
 . shunit2

@@ -35,7 +35,6 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -300,30 +299,14 @@ int proc_mem_open(struct proc *p)
 
 size_t proc_read_some(struct proc *p, uint64_t addr, void *buf, size_t len)
 {
-	struct iovec local = { buf, len };
-	struct iovec remote[2];
-	size_t first = 4096 - (addr & 4095);
 	ssize_t n;
 
 	/*
-	 * The kernel stops at the first bad iovec, not at the first bad page
-	 * of one: cut at the first page boundary so that a short buffer at the
-	 * end of a mapping comes whole.
+	 * Not process_vm_readv(2): where a page is missing that a thread of the
+	 * target is to bring (userfaultfd(2)) that waits for it, and the thread
+	 * for us.
 	 */
-	if (addr + len < addr)
-		return 0;
-	remote[0].iov_base = (void *)addr;
-	remote[0].iov_len = len < first ? len : first;
-	remote[1].iov_base = (void *)(addr + remote[0].iov_len);
-	remote[1].iov_len = len - remote[0].iov_len;
-	n = process_vm_readv(p->pid, &local, 1, remote,
-			     remote[1].iov_len ? 2 : 1, 0);
-	if (n < 0 && errno == ESRCH)
-		n = process_vm_readv(live_tid(p), &local, 1, remote,
-				     remote[1].iov_len ? 2 : 1, 0);
-	if (n >= 0)
-		return n;
-	if (proc_mem_open(p) < 0)
+	if (addr + len < addr || proc_mem_open(p) < 0)
 		return 0;
 	n = pread(p->memfd, buf, len, addr);
 	return n < 0 ? 0 : n;
