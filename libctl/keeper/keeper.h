@@ -93,6 +93,7 @@ struct proc {
 	bool collect, retrace; /* for trace_collect() */
 	bool stopping; /* directed to stop as a whole: newborn threads too */
 	bool threaded; /* has or had more than one thread */
+	bool as_itself; /* proc_read_some(): only what it may read itself */
 	struct proc *from; /* a followed child: its parent, or NULL */
 	char link_path[160]; /* a followed child's symbolic link, or "" */
 

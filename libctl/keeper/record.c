@@ -460,6 +460,19 @@ static void draft_begin(struct draft *d, const struct lwp *l, unsigned flags)
 	d->ncap = 0;
 }
 
+/*
+ * The call could not read something, and we read more than the process may: what
+ * was captured at its entry may be what it has not seen.
+ */
+static void capture_again(struct lwp *l, struct draft *d)
+{
+	d->len = sizeof(struct ctl_rec_syscall);
+	d->ncap = 0;
+	l->proc->as_itself = true;
+	capture_run(l, d, CTL_AT_ENTRY, 0);
+	l->proc->as_itself = false;
+}
+
 static bool selects(const struct client *c, const struct lwp *l)
 {
 	return ctl_sysset_has(&c->record.calls, l->abi, l->nr);
@@ -523,6 +536,8 @@ void record_exit(struct lwp *l, int64_t ret, unsigned flags)
 		r->h.flags |= flags;
 		r->ret = ret;
 		r->elapsed = now - r->h.time;
+		if (ret == -EFAULT && d->ncap)
+			capture_again(l, d);
 		if (!(flags & (CTL_RECF_UNFINISHED | CTL_RECF_NORETURN)))
 			capture_run(l, d, CTL_AT_EXIT, ret);
 		r->h.len = d->len;

@@ -35,6 +35,7 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -297,18 +298,40 @@ int proc_mem_open(struct proc *p)
 	return p->memfd < 0 ? -errno : 0;
 }
 
+/*
+ * As the process itself may.  The kernel stops at the first bad iovec, not at the
+ * first bad page of one: cut at the first page boundary so that a short buffer at
+ * the end of a mapping comes whole.
+ */
+static ssize_t read_as_itself(struct proc *p, uint64_t addr, void *buf,
+			      size_t len)
+{
+	size_t first = 4096 - (addr & 4095);
+	struct iovec local = { buf, len }, remote[2];
+
+	remote[0].iov_base = (void *)addr;
+	remote[0].iov_len = len < first ? len : first;
+	remote[1].iov_base = (void *)(addr + remote[0].iov_len);
+	remote[1].iov_len = len - remote[0].iov_len;
+	return process_vm_readv(live_tid(p), &local, 1, remote,
+				remote[1].iov_len ? 2 : 1, 0);
+}
+
 size_t proc_read_some(struct proc *p, uint64_t addr, void *buf, size_t len)
 {
 	ssize_t n;
 
-	/*
-	 * Not process_vm_readv(2): where a page is missing that a thread of the
-	 * target is to bring (userfaultfd(2)) that waits for it, and the thread
-	 * for us.
-	 */
-	if (addr + len < addr || proc_mem_open(p) < 0)
+	if (addr + len < addr)
 		return 0;
-	n = pread(p->memfd, buf, len, addr);
+	/*
+	 * Not by process_vm_readv(2) if it can be helped: where a page is missing
+	 * that a thread of the target is to bring (userfaultfd(2)) that waits for
+	 * it, and the thread for us.
+	 */
+	if (p->as_itself)
+		n = read_as_itself(p, addr, buf, len);
+	else
+		n = proc_mem_open(p) < 0 ? 0 : pread(p->memfd, buf, len, addr);
 	return n < 0 ? 0 : n;
 }
 

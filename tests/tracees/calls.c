@@ -318,8 +318,21 @@ static void waiting(void)
 	mq_open("/ctltools-none", O_RDONLY);
 }
 
+/* What the call cannot read is not shown, though a tracer could. */
+static void unreadable(void)
+{
+	char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	strcpy(p, "/hidden");
+	mprotect(p, 4096, PROT_NONE);
+	open(p, O_RDONLY);
+	stat(p, (void *)room);
+}
+
 int main(void)
 {
+	unreadable();
 	files();
 	descriptors();
 	signals();
