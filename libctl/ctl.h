@@ -63,7 +63,7 @@ void ctl_log_set(ctl_log_fn *fn, void *arg);
 
 /*
  * "PID", "/proc/PID", either with "/LWPS": a comma list of n, n-m, n-, -n.
- * ("/proc/PID/" and a trailing slash are accepted.)
+ * ("/proc/PID/", as a shell completes it, is the process.)
  */
 struct ctl_target {
 	pid_t pid;

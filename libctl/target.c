@@ -2,13 +2,14 @@
 /*
  * target.c - the operand grammar of every command.
  *
- *     operand = ["/proc/"] PID ["/" [LWPS]]
+ *     operand = PID ["/" LWPS] | "/proc/" PID ["/" [LWPS]]
  *     LWPS    = range {"," range}
  *     range   = n | n "-" m | n "-" | "-" n
  *
  * n, m and PID are decimal and positive.  Nothing else is taken: "12x",
  * " 12", "+12" and "3-2" are errors, because a command that controls the wrong
- * process is worse than one that refuses.
+ * process is worse than one that refuses; "12/" is what a script writes whose
+ * variable is empty.
  */
 #include <errno.h>
 #include <limits.h>
@@ -95,9 +96,10 @@ int ctl_target_parse_mem(const char *s, size_t len, struct ctl_target *t)
 	struct cursor c = { s, s + len };
 	struct ctl_target result = { 0 };
 	size_t listlen;
-	bool has;
+	bool path, has;
 
-	if (len >= sizeof(proc) - 1 && !memcmp(s, proc, sizeof(proc) - 1))
+	path = len >= sizeof(proc) - 1 && !memcmp(s, proc, sizeof(proc) - 1);
+	if (path)
 		c.p += sizeof(proc) - 1;
 	if (take_id(&c, &result.pid) != 1)
 		return ctl_fail(-EINVAL, "not a process ID");
@@ -110,7 +112,7 @@ int ctl_target_parse_mem(const char *s, size_t len, struct ctl_target *t)
 	listlen = c.end - c.p;
 	if (listlen >= sizeof(result.lwps))
 		return ctl_fail(-EINVAL, "list of threads too long");
-	if (listlen && scan_list(c.p, listlen, 0, &has) < 0)
+	if (!(path && !listlen) && scan_list(c.p, listlen, 0, &has) < 0)
 		return ctl_fail(-EINVAL, "not a list of threads (n, n-m, n-, "
 					 "-n, with commas)");
 	memcpy(result.lwps, c.p, listlen);
