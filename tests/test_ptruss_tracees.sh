@@ -396,4 +396,16 @@ testMemoryThatTheTargetBrings()
 	done
 }
 
+# A call that takes less than it was given: all of it is shown, also where it
+# was not in memory at the entry.
+testPartOfWhatIsNotInMemory()
+{
+	for source in $SOURCES; do
+		use_source "$source"
+		ptruss --style=strace -t writev -o "$tmp/o" "$TRACEES/absent" write
+		assertEquals "$source" 0 $?
+		assertTrue "$source: $(cat "$tmp/o")" "grep -qF '[{iov_base=\"twenty-two bytes long.\", iov_len=22}], 1) = 10' '$tmp/o'"
+	done
+}
+
 . shunit2

@@ -505,13 +505,15 @@ __attribute__((noinline)) int run_op(struct src_slot *s, __u32 cap,
 				     const struct ctl_capop *op)
 {
 	__u32 unit, n32 = 0, limit;
-	__u64 addr, count;
+	__u64 addr, count, done;
 	struct ctl_cap *c;
 
 	if (!s || !op)
 		return 0;
 	addr = s->arg[op->arg & 7];
 	count = s->arg[op->len & 7];
+	/* What went in was there whole, however late it is read. */
+	done = op->when == CTL_AT_EXIT ? s->done : ~0ULL;
 	unit = op->unit;
 	limit = op->limit;
 	c = cap_at(s, cap);
@@ -525,10 +527,10 @@ __attribute__((noinline)) int run_op(struct src_slot *s, __u32 cap,
 		return 0;
 	case CTL_CAP_MSG:
 		take_msghdr(s, cap, addr,
-			    op->flags & CTL_CAPOP_WHOLE ? ~0ULL : s->done);
+			    op->flags & CTL_CAPOP_WHOLE ? ~0ULL : done);
 		return 0;
 	case CTL_CAP_IOVDATA:
-		take_iovdata(s, cap, addr, count, s->done);
+		take_iovdata(s, cap, addr, count, done);
 		return 0;
 	case CTL_CAP_MEM:
 		count = limit;

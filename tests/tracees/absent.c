@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * absent - calls whose arguments are hard to get at: in a page that is in memory
+ * only when the call itself has brought it in, or at the end of what there is.
+ *
+ *	absent write		of such a page no more than 10 bytes are written
+ */
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+
+#include "tracee.h"
+
+/* A page of a file, read by nobody yet, that begins with text; at: where it is
+ * to be, or NULL. */
+static char *absent(const char *text, void *at)
+{
+	int fd = memfd_create("absent", 0);
+	char *page;
+
+	if (fd < 0 || ftruncate(fd, 4096) < 0 ||
+	    write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		die("memfd_create");
+	page = mmap(at, 4096, PROT_READ,
+		    MAP_PRIVATE | (at ? MAP_FIXED_NOREPLACE : 0), fd, 0);
+	if (page == MAP_FAILED)
+		die("mmap");
+	close(fd);
+	return page;
+}
+
+static void do_write(void)
+{
+	struct rlimit ten = { 10, 10 };
+	struct iovec iov = { absent("twenty-two bytes long.", NULL), 22 };
+	int fd = memfd_create("ten", 0);
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (fd < 0 || setrlimit(RLIMIT_FSIZE, &ten) < 0 ||
+	    writev(fd, &iov, 1) != 10)
+		die("writev");
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(what, "write"))
+		do_write();
+	else
+		return 64;
+	return 0;
+}
