@@ -408,4 +408,17 @@ testPartOfWhatIsNotInMemory()
 	done
 }
 
+# Of what execve(2) was given nothing is left when it ends: what lies there then
+# is not shown in its place.
+testExecOfWhatIsNotInMemory()
+{
+	for source in $SOURCES; do
+		use_source "$source"
+		ptruss --style=strace -f -t execve -o "$tmp/o" "$TRACEES/absent" exec
+		assertEquals "$source" 0 $?
+		assertEquals "$source: $(cat "$tmp/o")" 1 \
+			"$(grep -cE 'execve\((0x|"/.*/absent").*\) = 0' "$tmp/o")"
+	done
+}
+
 . shunit2

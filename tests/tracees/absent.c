@@ -4,11 +4,16 @@
  * only when the call itself has brought it in, or at the end of what there is.
  *
  *	absent write		of such a page no more than 10 bytes are written
+ *	absent exec		a child executes a program whose name lies in such a
+ *				page, where the program's stack lies then
+ *	absent nothing
  */
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 #include "tracee.h"
 
@@ -42,13 +47,35 @@ static void do_write(void)
 		die("writev");
 }
 
+/* The page where the stack of a program begins whose addresses are not random,
+ * with its environment. */
+#define STACK ((void *)0x7fffffffe000)
+
+static void do_exec(const char *self)
+{
+	char *name = absent(self, STACK), filling[6000], *env[] = { filling, NULL };
+	pid_t pid = fork();
+
+	memset(filling, 'x', sizeof(filling) - 1);
+	filling[sizeof(filling) - 1] = '\0';
+	if (pid == 0) {
+		personality(ADDR_NO_RANDOMIZE);
+		execle(name, name, "nothing", (char *)NULL, env);
+		_exit(1);
+	}
+	if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+		die("fork");
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(what, "write"))
 		do_write();
-	else
+	else if (!strcmp(what, "exec"))
+		do_exec(argv[0]);
+	else if (strcmp(what, "nothing") != 0)
 		return 64;
 	return 0;
 }

@@ -33,6 +33,8 @@ struct src_slot {
 	__u32 limit; /* of the operation being carried out */
 	__u32 at_exit; /* which end of the call it is */
 	__u32 entered; /* an entry was seen, its exit not yet */
+	__u32 execed;  /* its memory is another's than at the entry */
+	__u32 pad;
 	__u64 done; /* what the call returned, when it has and it is a number */
 	__u64 arg[8]; /* 6, in a form that the verifier can index */
 	struct ctl_rec_syscall rec;

@@ -591,7 +591,11 @@ __attribute__((noinline)) int run_one(struct src_slot *s,
 	c->flags = late ? CTL_CAPF_LATE : 0;
 	c->len = 0;
 	s->used = at + sizeof(*c);
-	run_op(s, at, op);
+	/* What is at its address now is the new program's. */
+	if (late && s->execed)
+		c->flags |= CTL_CAPF_FAULT;
+	else
+		run_op(s, at, op);
 	if ((c->flags & CTL_CAPF_FAULT) && !at_exit) {
 		/* Not in memory yet?  Again at exit. */
 		s->retry |= 1 << i;
@@ -617,6 +621,14 @@ static bool makes_tasks(int abi, __u32 nr)
 	if (abi == CTL_ABI_COMPAT)
 		return nr == 2 || nr == 190 || nr == 120 || nr == 435;
 	return nr == 56 || nr == 57 || nr == 58 || nr == 435;
+}
+
+/* execve, execveat */
+static bool executes(const struct src_slot *s)
+{
+	if (s->rec.abi == CTL_ABI_COMPAT)
+		return s->rec.nr == 11 || s->rec.nr == 358;
+	return s->rec.nr == 59 || s->rec.nr == 322;
 }
 
 /*
@@ -813,6 +825,7 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 		s->done = s->rec.ret;
 	s->rec.elapsed = bpf_ktime_get_ns() - s->rec.h.time;
 	s->at_exit = 1;
+	s->execed = !s->rec.ret && !denied && executes(s);
 	if (program_of(s))
 		bpf_tail_call(ctx, &jumps, 0);
 	finish(s);
