@@ -421,4 +421,15 @@ testExecOfWhatIsNotInMemory()
 	done
 }
 
+testNameThatMemoryEndsIn()
+{
+	for source in $SOURCES; do
+		use_source "$source"
+		ptruss --style=strace -t access -o "$tmp/o" "$TRACEES/absent" end
+		assertEquals "$source" 0 $?
+		assertTrue "$source: $(cat "$tmp/o")" \
+			"grep -q 'access(\"no end\"\.\.\., F_OK) *= -1 EFAULT' '$tmp/o'"
+	done
+}
+
 . shunit2

@@ -6,6 +6,7 @@
  *	absent write		of such a page no more than 10 bytes are written
  *	absent exec		a child executes a program whose name lies in such a
  *				page, where the program's stack lies then
+ *	absent end		a name that memory ends in
  *	absent nothing
  */
 #include <signal.h>
@@ -67,6 +68,17 @@ static void do_exec(const char *self)
 		die("fork");
 }
 
+static void do_end(void)
+{
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (pages == MAP_FAILED || munmap(pages + 4096, 4096) < 0)
+		die("mmap");
+	memcpy(pages + 4090, "no end", 6);
+	access(pages + 4090, F_OK);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -75,6 +87,8 @@ int main(int argc, char **argv)
 		do_write();
 	else if (!strcmp(what, "exec"))
 		do_exec(argv[0]);
+	else if (!strcmp(what, "end"))
+		do_end();
 	else if (strcmp(what, "nothing") != 0)
 		return 64;
 	return 0;

@@ -245,6 +245,8 @@ __attribute__((noinline)) int take_string(struct src_slot *s, __u32 cap, __u64 a
 	}
 	got = bpf_probe_read_user_str(&s->data[at], n, (void *)addr);
 	if (got < 0) {
+		/* No NUL up to a page that is not there. */
+		take(s, cap, addr, n);
 		c->flags |= CTL_CAPF_FAULT;
 		return 0;
 	}
