@@ -432,4 +432,15 @@ testNameThatMemoryEndsIn()
 	done
 }
 
+testLongestPath()
+{
+	for source in $SOURCES; do
+		use_source "$source"
+		ptruss --style=strace -t access -o "$tmp/o" "$TRACEES/absent" path
+		assertEquals "$source" 0 $?
+		assertTrue "$source: $(cat "$tmp/o")" \
+			"grep -q 'access(\"//*here\", F_OK) *= -1 ENOENT' '$tmp/o'"
+	done
+}
+
 . shunit2

@@ -7,6 +7,7 @@
  *	absent exec		a child executes a program whose name lies in such a
  *				page, where the program's stack lies then
  *	absent end		a name that memory ends in
+ *	absent path		the longest path there may be
  *	absent nothing
  */
 #include <signal.h>
@@ -79,6 +80,15 @@ static void do_end(void)
 	access(pages + 4090, F_OK);
 }
 
+static void do_path(void)
+{
+	char path[4096];
+
+	memset(path, '/', sizeof(path));
+	strcpy(path + sizeof(path) - 5, "here");
+	access(path, F_OK);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -89,6 +99,8 @@ int main(int argc, char **argv)
 		do_exec(argv[0]);
 	else if (!strcmp(what, "end"))
 		do_end();
+	else if (!strcmp(what, "path"))
+		do_path();
 	else if (strcmp(what, "nothing") != 0)
 		return 64;
 	return 0;

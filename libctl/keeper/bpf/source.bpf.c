@@ -261,8 +261,17 @@ __attribute__((noinline)) int take_string(struct src_slot *s, __u32 cap, __u64 a
 		return 1;
 	end = at + n - 1;
 	HIDE(end);
-	if (end < SRC_DATA)
-		s->data[end] = last;
+	if (end >= SRC_DATA - 1)
+		return 0;
+	s->data[end] = last;
+	/* A path of 4096 bytes is one more than a length may be here. */
+	if (n < limit && bpf_probe_read_user(&last, 1, (void *)(addr + n)) == 0 &&
+	    !last) {
+		s->data[end + 1] = 0;
+		s->used++;
+		c->len++;
+		return 1;
+	}
 	c->flags |= CTL_CAPF_CUT;
 	return 0;
 }
