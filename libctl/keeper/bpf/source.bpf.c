@@ -483,7 +483,7 @@ __attribute__((noinline)) int take_msghdr(struct src_slot *s, __u32 cap, __u64 a
 	m.got_control = take_part(s, cap, m.control,
 				  m.controllen < 1024 ? m.controllen : 1024);
 	before = c->len;
-	if (m.iov)
+	if (m.iov && m.niov)
 		take_iovdata(s, cap, m.iov, m.niov, total);
 	m.got_data = pad8(s, c, before);
 	*(struct ctl_cap_msg *)(c + 1) = m;
