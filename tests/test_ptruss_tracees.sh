@@ -396,6 +396,23 @@ testMemoryThatTheTargetBrings()
 	done
 }
 
+# As many iovecs as a program says that it has are not looked at.
+testMoreIovecsThanThereMayBe()
+{
+	needs_keeper "what the module does about it" || return 0
+	if ! "$odd" int80-many 2>/dev/null; then
+		skip "no 32-bit calls here"
+		return 0
+	fi
+	for source in $SOURCES; do
+		use_source "$source"
+		timeout 20 ptruss -t sendmsg -o "$tmp/o" "$odd" int80-many
+		assertEquals "$source" 0 $?
+		assertTrue "$source: $(cat "$tmp/o")" \
+			"grep -q 'sendmsg(.*EBADF' '$tmp/o'"
+	done
+}
+
 # A call that takes less than it was given: all of it is shown, also where it
 # was not in memory at the entry.
 testPartOfWhatIsNotInMemory()

@@ -185,6 +185,10 @@ static void take_vector(struct sink *s, const struct lwp *l, uint64_t addr,
 	}
 }
 
+/* The kernel takes no more in one call (UIO_MAXIOV), and a target that says so
+ * shall not keep us busy. */
+#define MOST_IOVECS 1024U
+
 /* What count iovecs at addr point to, at most total bytes. */
 static void take_iovdata(struct sink *s, const struct lwp *l, uint64_t addr,
 			 uint64_t count, uint64_t total, size_t limit)
@@ -248,7 +252,7 @@ static void take_msghdr(struct sink *s, const struct lwp *l, uint64_t addr,
 		m.name = u.w32.name;
 		m.namelen = u.w32.namelen;
 		m.iov = u.w32.iov;
-		m.niov = u.w32.niov;
+		m.niov = u.w32.niov > MOST_IOVECS ? MOST_IOVECS : u.w32.niov;
 		m.control = u.w32.control;
 		m.controllen = u.w32.controllen;
 		m.flags = u.w32.flags;
@@ -256,7 +260,7 @@ static void take_msghdr(struct sink *s, const struct lwp *l, uint64_t addr,
 		m.name = u.w64.name;
 		m.namelen = u.w64.namelen;
 		m.iov = u.w64.iov;
-		m.niov = u.w64.niov > 1024 ? 1024 : u.w64.niov;
+		m.niov = u.w64.niov > MOST_IOVECS ? MOST_IOVECS : u.w64.niov;
 		m.control = u.w64.control;
 		m.controllen = u.w64.controllen > UINT32_MAX ?
 				       UINT32_MAX : u.w64.controllen;
@@ -348,7 +352,8 @@ static void run_op(struct sink *s, struct lwp *l, const struct ctl_capop *op,
 		take(s, addr, count * unit);
 		return;
 	case CTL_CAP_IOVDATA:
-		take_iovdata(s, l, addr, count < 1024 ? count : 1024, done,
+		take_iovdata(s, l, addr,
+			     count < MOST_IOVECS ? count : MOST_IOVECS, done,
 			     op->limit);
 		return;
 	case CTL_CAP_VEC:

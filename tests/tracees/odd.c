@@ -9,6 +9,7 @@
  *	odd clone		clone(2) with flags that hardly anybody uses
  *	odd untraced		CLONE_UNTRACED
  *	odd int80		32-bit calls, by int $0x80
+ *	odd int80-many		one that says that there are four billion iovecs
  *	odd restart		a sleep that a stop breaks off
  *	odd seccomp HOW		a filter: kill, kill-thread, trap, errno
  *	odd ptrace		traces a child of its own
@@ -197,8 +198,28 @@ static int do_int80(void)
 	mark(7302);
 	return 0;
 }
+
+/* What they lie in is as large as can be, and empty. */
+static int do_int80_many(void)
+{
+	size_t size = 512U << 20;
+	char *low = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_32BIT,
+			 -1, 0);
+	uint32_t *msg = (uint32_t *)low;
+
+	if (low == MAP_FAILED)
+		die("mmap");
+	msg[2] = (uint32_t)(uintptr_t)low + 4096; /* msg_iov */
+	msg[3] = ~0U;                             /* msg_iovlen */
+	return int80(370, -1, (long)low, 0) != -EBADF; /* sendmsg */
+}
 #else
 static int do_int80(void)
+{
+	return 3;
+}
+static int do_int80_many(void)
 {
 	return 3;
 }
@@ -385,6 +406,8 @@ int main(int argc, char **argv)
 		return do_untraced();
 	if (strcmp(what, "int80") == 0)
 		return do_int80();
+	if (strcmp(what, "int80-many") == 0)
+		return do_int80_many();
 	if (strcmp(what, "restart") == 0)
 		return do_restart();
 	if (strcmp(what, "seccomp") == 0 && argc > 2)

@@ -458,7 +458,7 @@ __attribute__((noinline)) int take_msghdr(struct src_slot *s, __u32 cap, __u64 a
 		m.name = h32.name;
 		m.namelen = h32.namelen;
 		m.iov = h32.iov;
-		m.niov = h32.niov;
+		m.niov = h32.niov > 1024 ? 1024 : h32.niov;
 		m.control = h32.control;
 		m.controllen = h32.controllen;
 		m.flags = h32.flags;
