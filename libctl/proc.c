@@ -118,10 +118,31 @@ static void parse_status(char *s, struct ctl_procinfo *pi)
 	}
 }
 
+/* As long as the list of groups may be: 65536 numbers. */
+#define LONG_STATUS (1U << 20)
+
+static int read_status(const char *path, struct ctl_procinfo *pi)
+{
+	char buf[4096], *all = buf;
+	ssize_t n = slurp(path, buf, sizeof(buf));
+
+	if (n == sizeof(buf) - 1) {
+		all = malloc(LONG_STATUS);
+		if (!all)
+			return -ENOMEM;
+		n = slurp(path, all, LONG_STATUS);
+	}
+	if (n >= 0)
+		parse_status(all, pi);
+	if (all != buf)
+		free(all);
+	return n < 0 ? n : 0;
+}
+
 int ctl_proc_info(pid_t pid, pid_t tid, struct ctl_procinfo *pi)
 {
 	struct ctl_procinfo p = { .pid = pid };
-	char path[64], buf[4096];
+	char path[64], buf[1024];
 	ssize_t n;
 	int r;
 
@@ -133,10 +154,9 @@ int ctl_proc_info(pid_t pid, pid_t tid, struct ctl_procinfo *pi)
 	if (r < 0)
 		return r;
 	task_path(path, sizeof(path), pid, tid, "status");
-	n = slurp(path, buf, sizeof(buf));
-	if (n < 0)
-		return n;
-	parse_status(buf, &p);
+	r = read_status(path, &p);
+	if (r < 0)
+		return r;
 	*pi = p;
 	return 0;
 }

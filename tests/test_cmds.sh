@@ -130,6 +130,20 @@ testUnkilledSignal()
 	fails 2 "^pctl: cannot PCUNKILL $pid: " pctl "$pid" PCUNKILL KILL
 }
 
+# A process in many groups has what /proc says of its signals far behind them.
+testSignalsOfOneInManyGroups()
+{
+	needs_root "many groups" || return 0
+	target grouped "$TRACEES/handlers"
+	ok pstop "$pid"
+	kill -USR1 "$pid"
+	ok pflags "$pid"
+	printed 'sigpend = USR1$'
+	ok pctl "$pid" PCUNKILL USR1 PCKILL HUP PCRUN
+	assert_soon grep -q '^got HUP 1$' "$out"
+	assertFalse "grep -q USR1 '$out'"
+}
+
 testHeldSignal()
 {
 	target spin
