@@ -3,10 +3,11 @@
  * hold.c - hold a handle on a process, for tests of what becomes of it.
  *
  *	hold PID [TID] [excl] [rlc] [klc] [fork] [async] [stop] [calls] [sigs]
+ *		[captures]
  *
  * Opens PID (or its thread TID), does what the words say in their order (calls:
- * stop at entry and exit of every system call; sigs: at every signal), prints
- * "ready" and waits.  On SIGUSR1 it tries each kind of operation and prints one
+ * stop at entry and exit of every system call; sigs: at every signal; captures:
+ * see record_numbers()), prints "ready" and waits.  On SIGUSR1 it tries each kind of operation and prints one
  * line "OPERATION=RESULT" each, then "end"; RESULT is 0 or a name of errno.
  * On SIGUSR2 it reopens the handle and prints "reopen=RESULT".
  */
@@ -25,6 +26,69 @@ static struct ctl *h;
 static const char *name(int r)
 {
 	return r < 0 ? ctl_errno_name(-r) : "0";
+}
+
+/* The numbers of the next count calls follow each other, from *next on. */
+static int numbers_follow(int *next, unsigned count)
+{
+	const struct ctl_rec_syscall *rec;
+	const struct ctl_rec *r;
+	int n;
+
+	while (count) {
+		n = ctl_ring_next(h, &r);
+		if (n < 0)
+			return n;
+		if (n == 0) {
+			usleep(1000);
+			continue;
+		}
+		rec = (const void *)r;
+		n = r->type == CTL_REC_SYSCALL ? (int)rec->arg[0] : 0;
+		ctl_ring_release(h);
+		if (n && *next && n != *next) {
+			printf("missing=%d\n", n - *next);
+			return -ENODATA;
+		}
+		/* What is lost and said to be is another matter. */
+		*next = n ? n + 1 : 0;
+		count--;
+	}
+	return 0;
+}
+
+/*
+ * The target makes calls of close(2) whose arguments count up.  Record them, and
+ * while it is stopped and nobody has read what it did before, have something
+ * captured that BPF cannot: one is as good as the other.
+ */
+static int record_numbers(void)
+{
+	struct {
+		int64_t stop, code;
+		struct ctl_capture c;
+		struct ctl_capop op;
+	} m = {
+		.stop = PCSTOP,
+		.code = PCCAPTURE,
+		.c = { .nr = 3, .abi = CTL_ABI_NATIVE, .nop = 1 },
+		.op = { .op = CTL_CAP_MEM, .when = CTL_AT_ENTRY,
+			.limit = CTL_CAP_LIMIT },
+	};
+	struct ctl_record what = { .events = 1U << CTL_REC_SYSCALL };
+	int r, next = 0;
+
+	what.calls.native[0] = 1U << 3;
+	if ((r = ctl_ring_open(h, 0, 0)) < 0 ||
+	    (r = ctl_ring_record(h, &what)) < 0 ||
+	    (r = numbers_follow(&next, 1000)) < 0)
+		return r;
+	usleep(10000); /* it is read every 20 ms */
+	if ((r = ctl_write(h, &m, sizeof(m), NULL)) < 0 ||
+	    (r = ctl_run(h, 0)) < 0)
+		return r;
+	/* More than may have been recorded before. */
+	return numbers_follow(&next, 30000);
 }
 
 static int act(const char *word)
@@ -49,6 +113,8 @@ static int act(const char *word)
 	}
 	if (!strcmp(word, "sigs"))
 		return ctl_trace_signals(h, ~0ULL);
+	if (!strcmp(word, "captures"))
+		return record_numbers();
 	fprintf(stderr, "hold: %s?\n", word);
 	exit(64);
 }

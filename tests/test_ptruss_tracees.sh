@@ -396,6 +396,18 @@ testMemoryThatTheTargetBrings()
 	done
 }
 
+# What is recorded goes on where it was when BPF has to give way to ptrace.
+testCapturesThatBpfCannotMake()
+{
+	for source in $SOURCES; do
+		use_source "$source"
+		target odd numbered
+		hold "$pid" rlc captures
+		assertEquals "$source: $(cat "$held")" 0 $?
+		end_targets
+	done
+}
+
 # As many iovecs as a program says that it has are not looked at.
 testMoreIovecsThanThereMayBe()
 {

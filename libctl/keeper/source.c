@@ -455,10 +455,12 @@ void source_close(struct client *c)
 
 	if (!src)
 		return;
+	/* Where ptrace goes on with it, what was recorded so far comes first. */
+	source_drain(c, true);
 	throttle(c, false);
 	list_for_each(cv, &c->covers, by_client)
 		list_for_each(l, &cv->proc->lwps, link)
-			held_free(held_of(l, c));
+			held_put(c, l);
 	c->source = NULL;
 	source_free(src);
 }

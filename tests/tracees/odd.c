@@ -17,6 +17,7 @@
  *	odd dying		children that are killed in the middle of calls
  *	odd deaf		ignores or blocks every signal; makes calls
  *	odd calls N		N calls
+ *	odd numbered		calls for ever, each with the next number
  *	odd segv		a fault
  *	odd wait		a call that tells how much time was left
  */
@@ -384,6 +385,16 @@ static void do_deaf(void)
 	}
 }
 
+static void do_numbered(void)
+{
+	ready();
+	for (int n = 1000000;; n++) {
+		mark(n);
+		for (volatile int k = 0; k < 1000; k++)
+			;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -406,6 +417,8 @@ int main(int argc, char **argv)
 		return do_untraced();
 	if (strcmp(what, "int80") == 0)
 		return do_int80();
+	if (strcmp(what, "numbered") == 0)
+		do_numbered();
 	if (strcmp(what, "int80-many") == 0)
 		return do_int80_many();
 	if (strcmp(what, "restart") == 0)
