@@ -67,7 +67,31 @@ static void read_build_id(struct elf_file *f)
 	}
 }
 
-static int examine(struct elf_file *f)
+/*
+ * Sections have a part of the file each.  Where many have the same one, reading
+ * all of them would take more time and memory than the file is large.
+ */
+static bool sections_share(struct elf_file *f, uint64_t size)
+{
+	uint64_t left = 2 * size, n; /* some tools make a few overlap */
+	Elf_Scn *scn = NULL;
+	const char *name;
+	GElf_Shdr sh;
+
+	while (elf_section_next(f, &scn, &sh, &name)) {
+		if (sh.sh_type == SHT_NOBITS || sh.sh_offset >= size)
+			continue;
+		n = size - sh.sh_offset;
+		if (sh.sh_size < n)
+			n = sh.sh_size;
+		if (n > left)
+			return true;
+		left -= n;
+	}
+	return false;
+}
+
+static int examine(struct elf_file *f, uint64_t size)
 {
 	const char *ident;
 	size_t len;
@@ -89,6 +113,8 @@ static int examine(struct elf_file *f)
 	/* No section names: nothing to be found, and nothing wrong. */
 	if (elf_getshdrstrndx(f->elf, &f->shstrndx) < 0)
 		f->shstrndx = SHN_UNDEF;
+	if (sections_share(f, size))
+		return ctl_fail(-EBADMSG, "damaged: sections overlap");
 	read_build_id(f);
 	return 0;
 }
@@ -96,14 +122,15 @@ static int examine(struct elf_file *f)
 int elf_file_open(struct elf_file *f, int fd)
 {
 	struct stat st;
+	bool known = fstat(fd, &st) == 0;
 	int r;
 
 	memset(f, 0, sizeof(*f));
 	f->fd = fd;
-	f->is_deleted = fstat(fd, &st) == 0 && st.st_nlink == 0;
+	f->is_deleted = known && st.st_nlink == 0;
 	elf_version(EV_CURRENT);
 	f->elf = elf_begin(fd, ELF_C_READ, NULL);
-	r = examine(f);
+	r = examine(f, known ? st.st_size : 0);
 	if (r < 0)
 		elf_file_close(f);
 	return r;
@@ -141,7 +168,7 @@ int elf_file_memory(struct elf_file *f, const void *image, size_t size)
 	f->fd = -1;
 	elf_version(EV_CURRENT);
 	f->elf = elf_memory((char *)image, size);
-	r = examine(f);
+	r = examine(f, size);
 	if (r < 0)
 		elf_file_close(f);
 	return r;
