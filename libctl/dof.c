@@ -20,9 +20,9 @@
  * calls too; what is left of them clears eax.
  *
  * Offsets and numbers are the file's word and each is checked before its use.
- * Nothing keeps probes from naming the same offsets and texts again and again:
- * there are no more sites than offsets fit into the file, and what is long is
- * copied once a probe.
+ * Nothing keeps providers from having the same probes, and probes from naming the
+ * same offsets and texts again and again: there are no more probes and sites than
+ * fit into the file, and texts are not of any length.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -33,6 +33,7 @@
 #include "probe.h"
 
 #define NAME_MAX_LEN 255U /* DTrace itself takes less */
+#define TEXT_MAX_LEN 4096U /* of types and functions, which are cut */
 
 enum { STRTAB = 8, PROVIDER = 15, PROBES = 16, PRARGS = 17, PROFFS = 18,
        PRENOFFS = 26 };
@@ -105,10 +106,12 @@ static bool section(const struct dof *d, uint32_t i, uint32_t type,
 static bool string_at(const struct dof_bytes *b, uint64_t at, struct text *t)
 {
 	const unsigned char *nul;
+	size_t left;
 
 	if (at >= b->len)
 		return false;
-	nul = memchr(b->p + at, '\0', b->len - at);
+	left = b->len - at;
+	nul = memchr(b->p + at, '\0', left < TEXT_MAX_LEN ? left : TEXT_MAX_LEN);
 	if (!nul)
 		return false;
 	t->s = (const char *)b->p + at;
@@ -358,7 +361,7 @@ static int add_probe(struct ctl_usdt *u, struct usdt_object *o,
 	return r;
 }
 
-/* Each site has an offset of its own, of four bytes. */
+/* Each site has an offset of its own, of four bytes, and each probe is longer. */
 static size_t most_sites(const struct usdt_object *o, const struct dof *d)
 {
 	struct stat st;
@@ -377,7 +380,7 @@ static int read_one(struct ctl_usdt *u, struct usdt_object *o, struct dof *d)
 
 	while ((r = dof_provider_next(d, &p)) == 1) {
 		while ((r = dof_probe_next(&p, &pr)) == 1) {
-			o->dof_sites += (size_t)pr.e.noffs + pr.e.nenoffs;
+			o->dof_sites += (size_t)1 + pr.e.noffs + pr.e.nenoffs;
 			if (o->dof_sites > most) {
 				r = -EBADMSG;
 				break;

@@ -5,6 +5,8 @@
  */
 #include <elf.h>
 #include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -92,8 +94,65 @@ static void test_sections(void)
 	ctl_usdt_free(u);
 }
 
+/* DOF: each of many providers has the same probes, which have no sites. */
+struct dof {
+	uint8_t ident[16];
+	uint32_t flags, hdrsize, secsize, secnum;
+	uint64_t secoff, loadsz, filesz, pad;
+	char strings[8];
+	uint32_t provider[11];
+	uint32_t offsets[1];
+	struct {
+		uint64_t addr;
+		uint32_t func, name, nargv, xargv, argidx, offidx;
+		uint8_t nargc, xargc;
+		uint16_t noffs;
+		uint32_t enoffidx;
+		uint16_t nenoffs, pad1;
+		uint32_t pad2;
+	} probe[2000];
+	struct {
+		uint32_t type, align, flags, entsize;
+		uint64_t offset, size;
+	} section[3 + 2000];
+};
+
+#define PART(i, t, what)                                          \
+	d.section[i].type = t;                                    \
+	d.section[i].offset = offsetof(struct dof, what);         \
+	d.section[i].size = sizeof(d.what)
+
+static void test_dof(void)
+{
+	static struct dof d = {
+		.ident = "\177DOF\2\1\2", .hdrsize = 64, .secsize = 32,
+		.secnum = 3 + 2000, .secoff = offsetof(struct dof, section),
+		.loadsz = sizeof(d), .filesz = sizeof(d),
+		.strings = "\0p\0n\0f",
+		/* strtab, probes, prargs, proffs, name, attributes, prenoffs */
+		.provider = { 0, 1, ~0U, 2, 1, 0, 0, 0, 0, 0, ~0U },
+	};
+	struct ctl_usdt *u;
+	int r;
+
+	PART(0, 8, strings);
+	PART(1, 16, probe);
+	PART(2, 18, offsets);
+	for (int i = 0; i < 2000; i++) {
+		PART(3 + i, 15, provider);
+		d.probe[i].name = 3;
+		d.probe[i].func = 5;
+	}
+	r = read_probes(write_elf(&d, sizeof(d), 1, SHT_PROGBITS,
+				  sizeof("\0.shstrtab")), &u);
+	CHECK(r == 0 && ctl_usdt_problems(u) == 1, "%d, %u problems", r,
+	      r == 0 ? ctl_usdt_problems(u) : 0);
+	ctl_usdt_free(u);
+}
+
 int main(void)
 {
 	test_sections();
+	test_dof();
 	return check_result();
 }
