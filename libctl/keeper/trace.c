@@ -1233,8 +1233,8 @@ static bool is_roots(const struct proc *p)
 	struct cover *cv;
 
 	if (!list_empty(&p->clients) || list_empty(&p->covers) ||
-	    (p->modes & PR_KLC) || p->sigtrace || p->flttrace ||
-	    p->discard || !sysset_empty(&p->sysentry) ||
+	    (p->modes & PR_KLC) || p->stopping || p->sigtrace ||
+	    p->flttrace || p->discard || !sysset_empty(&p->sysentry) ||
 	    !sysset_empty(&p->sysexit) || probe_active(p))
 		return false;
 	list_for_each(cv, &p->covers, by_proc)
