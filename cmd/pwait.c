@@ -329,6 +329,18 @@ static void say_why(const struct waitee *w, int err)
 	cmd_complain("cannot wait for %s: %s", w->object, strerror(-err));
 }
 
+/* The number may be another process's thread's by the time that it is opened. */
+static int thread_open(pid_t pid, pid_t tid)
+{
+	int fd = pidfd_open(tid, PIDFD_THREAD);
+
+	if (fd < 0 || tgkill(pid, tid, 0) == 0 || errno != ESRCH)
+		return fd;
+	close(fd);
+	errno = ESRCH;
+	return -1;
+}
+
 static int add_waitee(struct waitees *ws, const struct cmd_operand *op,
 		      pid_t tid, const struct options *opt)
 {
@@ -342,7 +354,7 @@ static int add_waitee(struct waitees *ws, const struct cmd_operand *op,
 		if (r < 0)
 			return cmd_fail(r, "control", w.object);
 	} else {
-		w.pidfd = tid ? pidfd_open(tid, PIDFD_THREAD) :
+		w.pidfd = tid ? thread_open(w.pid, tid) :
 				pidfd_open(w.pid, 0);
 		if (w.pidfd < 0) {
 			r = -errno;
