@@ -222,8 +222,8 @@ static void refuse(struct refusals *r, enum why why, const char *name)
 	if (len + strlen(name) + 3 < sizeof(r->names[why]))
 		sprintf(text + len, "%s%s", len ? ", " : "", name);
 	else if (len + 5 < sizeof(r->names[why]) &&
-		 strcmp(text + len - 3, "...") != 0)
-		strcpy(text + len, " ...");
+		 (len < 3 || strcmp(text + len - 3, "...") != 0))
+		strcpy(text + len, len ? " ..." : "...");
 }
 
 static void on_refused(void *arg, const struct ctl_func *func, int err)
