@@ -192,6 +192,15 @@ static void take_fds(struct msghdr *m, int *fds, int nfd, int *got)
 	}
 }
 
+/* Nobody else closes them. */
+static void close_fds(int *fds, int n)
+{
+	while (n) {
+		close(fds[--n]);
+		fds[n] = -1;
+	}
+}
+
 /*
  * The reply to the last request: its payload into buf (of size bytes, *len
  * gets how many), and nfd descriptors.  Replies to older requests, whose wait
@@ -208,8 +217,8 @@ static int get_reply(struct ctl *h, struct keep_rep *rep, void *buf,
 	} u;
 	struct iovec iov[2] = { { rep, sizeof(*rep) }, { buf, size } };
 	struct msghdr m;
-	int got, i;
 	ssize_t n;
+	int got;
 
 	for (;;) {
 		memset(&m, 0, sizeof(m));
@@ -233,20 +242,18 @@ static int get_reply(struct ctl *h, struct keep_rep *rep, void *buf,
 		    rep->len != n - sizeof(*rep))
 			goto bad;
 		if (rep->seq != keeper_of(h)->seq) {
-			while (got)
-				close(fds[--got]);
+			close_fds(fds, got);
 			continue;
 		}
 		if (rep->err > 0 || rep->err < -4095)
 			goto bad;
-		if (rep->err == 0 && got != nfd)
+		if (got != (rep->err ? 0 : nfd))
 			goto bad;
 		*len = rep->len;
 		return rep->err;
 	}
 bad:
-	for (i = 0; i < got; i++)
-		close(fds[i]);
+	close_fds(fds, got);
 	return bad_reply();
 }
 
@@ -943,6 +950,9 @@ static int keeper_status(struct ctl *h, struct ctl_status *st)
 	return r;
 }
 
+/* More numbers of processes there are not. */
+#define MOST_THREADS (4U << 20)
+
 static int keeper_threads(struct ctl *h, struct ctl_lwpstatus *v, unsigned n)
 {
 	unsigned have = 0, room = KEEP_DATA / sizeof(*v), got, want;
@@ -961,7 +971,7 @@ static int keeper_threads(struct ctl *h, struct ctl_lwpstatus *v, unsigned n)
 		if (r < 0)
 			break;
 		got = len / sizeof(*page);
-		if (len % sizeof(*page) ||
+		if (len % sizeof(*page) || rep.value > MOST_THREADS ||
 		    (got && page[got - 1].tid <= after)) {
 			r = bad_reply();
 			break;
