@@ -317,6 +317,29 @@ testRunAndStopWhileARingIsFull()
 	assert_untouched "$pid"
 }
 
+# What has to be taken from BPF for each signal's sake waits somewhere, too.
+testSignalsWhileARingIsFull()
+{
+	needs_bpf || return 0
+	target odd numbered 1000
+	CTL_EVENTS=bpf ptruss --style=strace -s none -t close -o "$tmp/numbers" \
+		-p "$pid" &
+	reader=$!
+	started="$started $reader"
+	assert_soon [ -s "$tmp/numbers" ]
+	kill -STOP $reader
+	assert_soon parked "$pid"
+	kill -CONT $reader
+	assert_runs "$pid"
+	kill -9 "$pid"
+	reap $reader
+	# None is missing, unless it says so.
+	assertEquals "" "$(awk -F '[()]' '
+		/lost/ { next_one = 0 }
+		/^close/ && next_one && $2 != next_one { print; exit }
+		/^close/ { next_one = $2 + 1 }' "$tmp/numbers")"
+}
+
 testCreateStopped()
 {
 	run pstop -c -- "$TRACEES/spin"

@@ -267,6 +267,7 @@ struct client {
 	struct ctl_record record;
 	struct list covers;        /* struct cover: the processes recorded */
 	struct list backlog;       /* struct pending */
+	size_t backlog_len;        /* bytes of them */
 	struct capture **captures; /* CTL_CAPTURES, made when first needed */
 };
 

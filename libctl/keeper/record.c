@@ -233,6 +233,7 @@ static void ring_put(struct client *c, struct lwp *l, const void *rec,
 			w->len = len;
 			memcpy(w->buf, rec, len);
 			list_add_tail(&w->link, &c->backlog);
+			c->backlog_len += len;
 			if (l)
 				l->npending++;
 			__atomic_store_n(&r->info->blocked, 1,
@@ -275,6 +276,7 @@ void record_flush(struct client *c)
 			break;
 		stored = true;
 		list_del(&w->link);
+		c->backlog_len -= w->len;
 		if (w->owner && --w->owner->npending == 0)
 			lwp_unpark(w->owner);
 		free(w);
@@ -314,6 +316,7 @@ void record_drop_client(struct client *c)
 	source_close(c);
 	list_for_each_safe(cv, cvtmp, &c->covers, by_client)
 		cover_free(cv);
+	c->backlog_len = 0;
 	list_for_each_safe(w, wtmp, &c->backlog, link) {
 		list_del(&w->link);
 		if (w->owner && --w->owner->npending == 0)

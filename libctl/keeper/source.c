@@ -11,9 +11,10 @@
  * ptrace as before, so the two have to be put in order: whatever was recorded
  * before a ptrace event is handed on before that event's record.
  *
- * Lossless (P6): BPF cannot wait.  When its ring is half full the
- * target's threads are interrupted and parked until it is empty.  What is lost
- * all the same is counted.
+ * Lossless (P6): BPF cannot wait.  When its ring is half full, or as much was
+ * taken out of it for the sake of order and waits for room, the target's threads
+ * are interrupted and parked until it is empty.  What is lost all the same is
+ * counted.
  *
  * A call that a stop interrupts ends (-ERESTART*, or -EINTR: repair.c) and is
  * made again.  The first end is held back and becomes one with the second.
@@ -282,11 +283,13 @@ void source_drain(struct client *c, bool all)
 		src->lost = lost;
 	}
 	if (r == -EAGAIN || !list_empty(&c->backlog)) {
-		if (src->skel->bss->full && !(c->ring.flags & CTL_RING_DROP))
+		if ((src->skel->bss->full ||
+		     c->backlog_len >= SRC_RING_BYTES / 2) &&
+		    !(c->ring.flags & CTL_RING_DROP))
 			throttle(c, true);
 		return;
 	}
-	if (src->skel->bss->full) {
+	if (src->skel->bss->full || src->throttling) {
 		src->skel->bss->full = 0;
 		throttle(c, false);
 	}

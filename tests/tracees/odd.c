@@ -17,7 +17,8 @@
  *	odd dying		children that are killed in the middle of calls
  *	odd deaf		ignores or blocks every signal; makes calls
  *	odd calls N		N calls
- *	odd numbered		calls for ever, each with the next number
+ *	odd numbered [US]	calls for ever, each with the next number; so often a
+ *				signal
  *	odd segv		a fault
  *	odd wait		a call that tells how much time was left
  */
@@ -34,6 +35,7 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "tracee.h"
@@ -385,8 +387,18 @@ static void do_deaf(void)
 	}
 }
 
-static void do_numbered(void)
+static void on_alarm(int sig)
 {
+	(void)sig;
+}
+
+static void do_numbered(unsigned us)
+{
+	struct itimerval timer = { { 0, us }, { 0, us } };
+
+	signal(SIGALRM, on_alarm);
+	if (setitimer(ITIMER_REAL, &timer, NULL) < 0)
+		die("setitimer");
 	ready();
 	for (int n = 1000000;; n++) {
 		mark(n);
@@ -418,7 +430,7 @@ int main(int argc, char **argv)
 	if (strcmp(what, "int80") == 0)
 		return do_int80();
 	if (strcmp(what, "numbered") == 0)
-		do_numbered();
+		do_numbered(number(argc, argv, 2, 0));
 	if (strcmp(what, "int80-many") == 0)
 		return do_int80_many();
 	if (strcmp(what, "restart") == 0)
