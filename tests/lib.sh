@@ -266,6 +266,14 @@ worked_since()
 	[ "$(work "$1")" -gt "$2" ]
 }
 
+# parked PID: it waits for room in a ring
+parked()
+{
+	before=$(work "$1")
+	sleep 0.2
+	all_stopped "$1" && ! worked_since "$1" "$before"
+}
+
 assert_stopped()
 {
 	assertTrue "all threads of $1 stopped: $(states "$1")" \

@@ -288,14 +288,6 @@ waits()
 	return 1
 }
 
-# parked PID: it waits for room in a ring
-parked()
-{
-	before=$(work "$1")
-	sleep 0.2
-	all_stopped "$1" && ! worked_since "$1" "$before"
-}
-
 # A thread that has to wait for room when it is run is as good as stopped.
 testRunAndStopWhileARingIsFull()
 {

@@ -568,6 +568,24 @@ testBlockedReaderMakesItWaitAndLosesNothing()
 	assertEquals "every hit" 60000 "$n"
 }
 
+# What is taken from the kernel when a child is born waits somewhere, too.
+testReaderThatDoesNotReadAndChildren()
+{
+	needs_kernels_probes || return 0
+	target brood
+	pusdt trace "$pid" brood:hit >"$tmp/brood" 2>&1 &
+	reader=$!
+	started="$started $reader"
+	assert_soon [ -s "$tmp/brood" ]
+	kill -STOP $reader
+	assert_soon parked "$pid"
+	kill -CONT $reader
+	assert_runs "$pid"
+	kill -9 "$pid"
+	reap $reader
+	assertEquals "$(tail -n 1 "$tmp/brood")" 0 "$(grep -c lost "$tmp/brood")"
+}
+
 # Every thread waits for room in its ring when it dies.  (test:imm is one that
 # the kernel's uprobes can do.)
 testReaderThatDoesNotReadIsKilled()

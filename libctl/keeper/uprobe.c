@@ -177,6 +177,17 @@ static bool somebody_waits(void)
 	return false;
 }
 
+/* As much as half of our ring, taken out of it for the sake of order. */
+static bool much_waits(void)
+{
+	struct client *c;
+
+	list_for_each(c, &clients, link)
+		if (c->backlog_len >= UP_RING_BYTES / 2)
+			return true;
+	return false;
+}
+
 static int on_record(void *ctx, void *data, size_t size)
 {
 	static uint64_t copy[(sizeof(struct up_rec) + 2 * UP_DATA) / 8];
@@ -224,11 +235,10 @@ void uprobe_drain(bool all)
 		ring_buffer__consume(ring);
 	draining_all = false;
 	tell_lost();
-	if (!skel->bss->full)
-		return;
 	if (somebody_waits()) {
-		throttle(true);
-	} else {
+		if (skel->bss->full || much_waits())
+			throttle(true);
+	} else if (skel->bss->full || throttling) {
 		skel->bss->full = 0;
 		throttle(false);
 	}
