@@ -263,13 +263,16 @@ union any_msghdr {
 	} w32;
 };
 
+/* The kernel takes no more in one call. */
+#define MOST_IOVECS 1024U
+
 static void widen(struct ctl_cap_msg *m, const union any_msghdr *u, bool narrow)
 {
 	if (narrow) {
 		m->name = u->w32.name;
 		m->namelen = u->w32.namelen;
 		m->iov = u->w32.iov;
-		m->niov = u->w32.niov;
+		m->niov = min(u->w32.niov, MOST_IOVECS);
 		m->control = u->w32.control;
 		m->controllen = u->w32.controllen;
 		m->flags = u->w32.flags;
@@ -277,7 +280,7 @@ static void widen(struct ctl_cap_msg *m, const union any_msghdr *u, bool narrow)
 		m->name = u->w64.name;
 		m->namelen = u->w64.namelen;
 		m->iov = u->w64.iov;
-		m->niov = min_t(u64, u->w64.niov, 1024);
+		m->niov = min_t(u64, u->w64.niov, MOST_IOVECS);
 		m->control = u->w64.control;
 		m->controllen = min_t(u64, u->w64.controllen, U32_MAX);
 		m->flags = u->w64.flags;
@@ -405,7 +408,7 @@ static void fetch(struct fetch *f, const struct ctl_capop *op, bool at_exit)
 		take(f, addr, count * unit);
 		return;
 	case CTL_CAP_IOVDATA:
-		take_iovdata(f, addr, min_t(u64, count, 1024), done, op->limit);
+		take_iovdata(f, addr, min_t(u64, count, MOST_IOVECS), done, op->limit);
 		return;
 	case CTL_CAP_VEC:
 		take_vector(f, addr, op->unit, op->limit);
