@@ -36,7 +36,7 @@ testLongNops()
 ["ten"]' "$(hits "$tmp/hits")"
 	# And in a process that runs.
 	target probed 1 0
-	run timeout 60 pusdt trace -j -n 6 "$pid" test:ten test:wide
+	run timeout 60 pusdt trace -j -n 2000 "$pid" test:ten test:wide
 	assertEquals "$(stderr)" 0 "$status"
 	assertEquals "ten
 wide" "$(jq -r .name "$tmp/stdout" | sort -u)"
