@@ -206,8 +206,8 @@ testJsonIsWhatThePageSays()
 	pusdt enable "$pid" test:hit
 	pusdt status -j "$pid" >>"$tmp/json"
 	pusdt disable "$pid"
-	pusdt count -j -t 0.1 -b arg0 -H arg0 "$pid" test:hit >>"$tmp/json"
-	pusdt count -j -t 0.1 -b stack "$pid" test:hit >>"$tmp/json"
+	pusdt count -j -t 1 -b arg0 -H arg0 "$pid" test:hit >>"$tmp/json"
+	pusdt count -j -t 2 -b stack "$pid" test:hit >>"$tmp/json"
 	for field in inlined_into hits final counts buckets stacks; do
 		assertTrue "$field" "grep -q '\"$field\":' '$tmp/json'"
 	done
