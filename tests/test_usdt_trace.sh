@@ -207,8 +207,13 @@ testJsonIsWhatThePageSays()
 	pusdt status -j "$pid" >>"$tmp/json"
 	pusdt disable "$pid"
 	pusdt count -j -t 1 -b arg0 -H arg0 "$pid" test:hit >>"$tmp/json"
-	pusdt count -j -t 2 -b stack "$pid" test:hit >>"$tmp/json"
-	for field in inlined_into hits final counts buckets stacks; do
+	fields="inlined_into hits final counts buckets"
+	run pusdt count -j -t 2 -b stack "$pid" test:hit
+	if ! grep -q 'build with sanitizers' "$tmp/stderr"; then
+		cat "$tmp/stdout" >>"$tmp/json"
+		fields="$fields stacks"
+	fi
+	for field in $fields; do
 		assertTrue "$field" "grep -q '\"$field\":' '$tmp/json'"
 	done
 	fields_told "$tmp/json" pusdt.1
