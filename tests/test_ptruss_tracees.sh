@@ -399,6 +399,7 @@ testMemoryThatTheTargetBrings()
 # What is recorded goes on where it was when BPF has to give way to ptrace.
 testCapturesThatBpfCannotMake()
 {
+	needs_keeper "where its events come from" || return 0
 	for source in $SOURCES; do
 		use_source "$source"
 		target odd numbered
@@ -440,6 +441,10 @@ testPartOfWhatIsNotInMemory()
 # is not shown in its place.
 testExecOfWhatIsNotInMemory()
 {
+	if [ "$(cat /proc/sys/kernel/randomize_va_space)" = 0 ]; then
+		skip "needs the place where stacks are not"
+		return 0
+	fi
 	for source in $SOURCES; do
 		use_source "$source"
 		ptruss --style=strace -f -t execve -o "$tmp/o" "$TRACEES/absent" exec
