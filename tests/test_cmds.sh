@@ -161,7 +161,7 @@ testHeldSignal()
 testAMessageMayBeTheEnd()
 {
 	target spin
-	ok pctl "$pid" PCSTOP PCKILL KILL PCNULL
+	ok pctl "$pid" PCSTOP PCKILL KILL
 	assert_soon gone "$pid"
 	fails 2 "^pctl: cannot control $pid: " pctl "$pid"
 }
