@@ -450,6 +450,7 @@ int main(int argc, char **argv)
 		if (p->link_path[0])
 			unlink(p->link_path);
 	guard_end();
+	source_end();
 	uprobe_end();
 	return 0;
 

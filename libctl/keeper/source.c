@@ -548,6 +548,11 @@ static struct source *prepared(void)
 	return src;
 }
 
+void source_end(void)
+{
+	source_free(prepared());
+}
+
 int source_open(struct client *c)
 {
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };

@@ -15,6 +15,8 @@ int source_allowed(void);
 const char *source_describe(void);
 /* Somebody will want to record: make ready what takes long, beside the rest. */
 void source_prepare(void);
+/* Nobody wanted to. */
+void source_end(void);
 /*
  * Record c's system calls by BPF from now on: c->source is set.  -errno: it
  * cannot be done, which is no error: ptrace does it.
@@ -49,6 +51,7 @@ static inline const char *source_describe(void)
 	return "ptrace: built without BPF";
 }
 #define source_prepare() ((void)0)
+#define source_end() ((void)0)
 static inline int source_open(struct client *c)
 {
 	(void)c;
