@@ -425,16 +425,23 @@ testMoreIovecsThanThereMayBe()
 	done
 }
 
+# absent_shows WHAT CALL GREP-OPTION PATTERN: ptruss of "absent WHAT"
+absent_shows()
+{
+	for source in $SOURCES; do
+		use_source "$source"
+		ptruss --style=strace -t "$2" -o "$tmp/o" "$TRACEES/absent" "$1"
+		assertEquals "$source" 0 $?
+		grep "$3" -e "$4" "$tmp/o" || fail "$source: $(cat "$tmp/o")"
+	done
+}
+
 # A call that takes less than it was given: all of it is shown, also where it
 # was not in memory at the entry.
 testPartOfWhatIsNotInMemory()
 {
-	for source in $SOURCES; do
-		use_source "$source"
-		ptruss --style=strace -t writev -o "$tmp/o" "$TRACEES/absent" write
-		assertEquals "$source" 0 $?
-		assertTrue "$source: $(cat "$tmp/o")" "grep -qF '[{iov_base=\"twenty-two bytes long.\", iov_len=22}], 1) = 10' '$tmp/o'"
-	done
+	absent_shows write writev -qF \
+		'[{iov_base="twenty-two bytes long.", iov_len=22}], 1) = 10'
 }
 
 # Of what execve(2) was given nothing is left when it ends: what lies there then
@@ -456,24 +463,14 @@ testExecOfWhatIsNotInMemory()
 
 testNameThatMemoryEndsIn()
 {
-	for source in $SOURCES; do
-		use_source "$source"
-		ptruss --style=strace -t access -o "$tmp/o" "$TRACEES/absent" end
-		assertEquals "$source" 0 $?
-		assertTrue "$source: $(cat "$tmp/o")" \
-			"grep -q 'access(\"no end\"\.\.\., F_OK) *= -1 EFAULT' '$tmp/o'"
-	done
+	absent_shows end access -q \
+		"access(\"no end\"\.\.\., F_OK) *= -1 EFAULT"
 }
 
 testLongestPath()
 {
-	for source in $SOURCES; do
-		use_source "$source"
-		ptruss --style=strace -t access -o "$tmp/o" "$TRACEES/absent" path
-		assertEquals "$source" 0 $?
-		assertTrue "$source: $(cat "$tmp/o")" \
-			"grep -q 'access(\"//*here\", F_OK) *= -1 ENOENT' '$tmp/o'"
-	done
+	absent_shows path access -q \
+		"access(\"//*here\", F_OK) *= -1 ENOENT"
 }
 
 . shunit2
