@@ -167,9 +167,11 @@ struct ctl_lwp {
 	sigset_t sig_leave; /* siglock: these may not be, now */
 	u64 sig_recorded; /* these were recorded */
 	struct list_head drafts; /* captures taken at entry */
-	u64 trapped; /* our breakpoint that it is at */
+	u64 trapped; /* our breakpoint that it is at, or has come to early */
 	bool midway; /* our work was reached too early: probe.c */
 	bool answer; /* an is-enabled site: yes */
+	u64 early, early_sp; /* where it may pass now: trap.c; 0: nowhere.  Others
+				may forget it while it is held */
 	struct list_head calls; /* whose return is to be reported */
 	unsigned int ncalls;
 	bool unlanded; /* one of them has nothing where it returns to */
@@ -423,7 +425,14 @@ void ctl_traps_clean(struct ctl_proc *proc, const struct mm_struct *old,
 		     struct mm_struct *mm);
 /* ... or not */
 void ctl_traps_free(struct ctl_proc *proc);
-bool ctl_on_int3(struct pt_regs *regs);
+int ctl_early_get(struct mm_struct *mm, u64 addr);
+void ctl_early_put(struct mm_struct *mm, u64 addr);
+enum ctl_int3 {
+	CTL_INT3_NOT_OURS,
+	CTL_INT3_OURS,	/* and the thread is behind it */
+	CTL_INT3_EARLY, /* it will be there again */
+};
+enum ctl_int3 ctl_on_int3(struct pt_regs *regs);
 
 /* -- regs.c */
 int ctl_regs_init(void);

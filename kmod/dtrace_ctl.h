@@ -587,7 +587,8 @@ struct ctl_cap_msg {
  * program makes it.
  */
 #define CTL_PROBE_HANDLE 1 /* owned by this handle                          */
-#define CTL_PROBE_STOP 2   /* the thread stops there: PR_PROBE, the id      */
+#define CTL_PROBE_STOP 2   /* the thread stops there: PR_PROBE, the id;
+			      before the instruction, behind it if a nop    */
 #define CTL_PROBE_ONCE 4   /* the first hit disables it                     */
 #define CTL_PROBE_MORE 8   /* more sites of a probe that is enabled already;
 			      same handle.  EINVAL: it is not               */

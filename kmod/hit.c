@@ -7,7 +7,8 @@
  *
  * What a handler cannot do is to stop: whoever disables the probe waits for
  * the handlers.  It leaves that to the task work, as the hooks of system calls
- * do.  And where the kernel steps over the instruction in a place of its own,
+ * do; and where the stop is to be before the instruction, all of it (trap.c).
+ * And where the kernel steps over the instruction in a place of its own,
  * the thread goes to user code for that one instruction; work that is reached
  * before that does nothing and is called again by the trap that follows
  * (ctl_probe_midway()).
@@ -321,7 +322,7 @@ static int on_hit(struct uprobe_consumer *uc, struct pt_regs *regs
 		return UPROBE_HANDLER_REMOVE;
 	ctl_uprobe_keep();
 	/* The file may be mapped once more. */
-	if (regs->ip != s->s->address || !active(s))
+	if (regs->ip != s->s->address || !active(s) || s->early)
 		return 0;
 	lwp = ctl_probe_lwp(s->part->home);
 	if (!lwp)
@@ -352,7 +353,7 @@ bool ctl_probe_midway(struct ctl_lwp *lwp)
 	return midway;
 }
 
-/* It ran into a breakpoint of ours, and is behind it. */
+/* It ran into a breakpoint of ours, and is behind it; or came early. */
 void ctl_probe_trapped(struct ctl_lwp *lwp)
 {
 	u64 addr = lwp->trapped;
@@ -371,8 +372,8 @@ void ctl_probe_trapped(struct ctl_lwp *lwp)
 	if (!mutex_lock_killable(&home->probe_mutex)) {
 		list_for_each_entry(q, &home->probes, link)
 			for_each_site(q, part, s)
-				if (s->trap && s->s->address == addr &&
-				    active(s))
+				if ((s->trap || s->early) &&
+				    s->s->address == addr && active(s))
 					hit(lwp, s, task_pt_regs(current));
 		mutex_unlock(&home->probe_mutex);
 	}

@@ -18,6 +18,7 @@ struct site {
 	bool clears_rax; /* an is-enabled site of DOF: xor %eax, %eax */
 	bool in;	 /* the breakpoint, one way or the other */
 	bool trap;	 /* ours, not a uprobe's */
+	bool early;	 /* seen before the uprobe sees it, to stop: trap.c */
 	bool counted; /* the kernel counts the semaphore for it */
 };
 

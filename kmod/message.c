@@ -269,6 +269,8 @@ static int set_regs(struct ctl_handle *h, long code, const union operand *o)
 		goto out;
 	if (lwp->held) {
 		err = ctl_regs_set(lwp->task, &r);
+		if (!err && r.rip != now.rip)
+			lwp->early = 0;
 	} else if (r.fs_base != now.fs_base || r.gs_base != now.gs_base ||
 		   r.fs != now.fs || r.gs != now.gs || r.ds != now.ds ||
 		   r.es != now.es || r.cs != now.cs || r.ss != now.ss) {

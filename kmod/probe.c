@@ -225,6 +225,13 @@ static void part_free(struct part *part)
 	kvfree(part);
 }
 
+static void uprobe_remove(struct site *s, struct mm_struct *mm)
+{
+	ctl_uprobe_unregister(&s->up);
+	if (s->early)
+		ctl_early_put(mm, s->s->address);
+}
+
 static void part_remove(struct ctl_proc *proc, struct part *part,
 			struct mm_struct *mm)
 {
@@ -234,7 +241,7 @@ static void part_remove(struct ctl_proc *proc, struct part *part,
 		if (s->in && s->trap)
 			ctl_trap_put(proc, mm, s->s->address);
 		else if (s->in)
-			ctl_uprobe_unregister(&s->up);
+			uprobe_remove(s, mm);
 	if (part->counted && mmget_not_zero(mm)) {
 		count(mm, part->op->semaphore, -1);
 		mmput(mm);
@@ -478,6 +485,13 @@ static int uprobe_insert(struct site *s, struct mm_struct *mm,
 	err = locate(mm, s->s->address, true, &s->file, &s->up.offset);
 	if (err)
 		return err;
+	/* Where it is a nop, behind it will do. */
+	if ((s->part->probe->flags & CTL_PROBE_STOP) && !s->len) {
+		err = ctl_early_get(mm, s->s->address);
+		if (err)
+			return err;
+		s->early = true;
+	}
 	s->up.inode = file_inode(s->file);
 	ctl_probe_consumer(&s->up);
 	err = -EINVAL;
@@ -488,7 +502,12 @@ static int uprobe_insert(struct site *s, struct mm_struct *mm,
 	/* No counter, or somebody else's uprobe there has none. */
 	if (err == -EINVAL)
 		err = ctl_uprobe_register(&s->up, 0);
-	return err ? uprobe_error(err) : 0;
+	if (!err)
+		return 0;
+	if (s->early)
+		ctl_early_put(mm, s->s->address);
+	s->early = false;
+	return uprobe_error(err);
 }
 
 static int site_insert(struct site *s, struct mm_struct *mm,
@@ -868,15 +887,11 @@ static int adopt_probe(struct ctl_proc *proc, struct mm_struct *mm,
 	 */
 	spin_lock_irq(&ctl_procs_lock);
 	spin_lock(&proc->lock);
-	if (!err && ended(old))
-		err = -ESRCH;
-	if (err && !list_empty(&q->link) && !q->dying)
+	if ((err || ended(old)) && !list_empty(&q->link) && !q->dying)
 		ctl_probe_mark(proc, q);
 	spin_unlock(&proc->lock);
 	spin_unlock_irq(&ctl_procs_lock);
-	if (!err)
-		return 0;
-	if (list_empty(&q->link))
+	if (err && list_empty(&q->link))
 		probe_free(q);
 	return err;
 }

@@ -76,19 +76,22 @@ void ctl_step_end(struct ctl_lwp *lwp)
 static int on_die(struct notifier_block *nb, unsigned long val, void *data)
 {
 	struct die_args *args = data;
+	enum ctl_int3 int3 = CTL_INT3_NOT_OURS;
 	struct ctl_lwp *lwp;
-	bool ours = false;
+	bool ours;
 
 	if (!user_mode(args->regs) || (val != DIE_INT3 && val != DIE_DEBUG))
 		return NOTIFY_DONE;
 	if (val == DIE_INT3)
-		ours = ctl_on_int3(args->regs);
+		int3 = ctl_on_int3(args->regs);
+	ours = int3 != CTL_INT3_NOT_OURS;
 	rcu_read_lock();
 	lwp = ctl_lwp_find(current);
 	/* The uprobe's step: theirs.  Now there is room for our work. */
 	if (lwp && lwp->midway && val == DIE_DEBUG)
 		ctl_kick(lwp);
-	if (lwp && lwp->stepping) {
+	/* (Nothing was done early: the step is yet to be made.) */
+	if (lwp && lwp->stepping && int3 != CTL_INT3_EARLY) {
 		lwp->step_int3 = val == DIE_INT3;
 		ctl_step_end(lwp);
 		ours |= val == DIE_DEBUG;

@@ -18,6 +18,12 @@
  * A fork that copied the memory just before may give birth just after: what
  * was taken out is remembered as long as the process is controlled (->graves),
  * and looked for in its children.
+ *
+ * And where a thread is to stop before the instruction that a uprobe is on: a
+ * handler comes before it, but may not wait, and task work comes after it.  So
+ * the breakpoint, which is the uprobe's, is claimed here once, and the thread
+ * stops in its task work, still before it; when it comes there again it is left
+ * to the uprobe ("early").
  */
 #include <linux/hash.h>
 #include <linux/sched/mm.h>
@@ -34,6 +40,7 @@ struct trap {
 	const struct mm_struct *mm; /* compared */
 	u64 addr;
 	unsigned int users; /* traps_lock */
+	u64 early; /* 0: the breakpoint is ours.  Never used again */
 	u8 old, len;
 	bool clears_rax;
 };
@@ -47,15 +54,20 @@ static struct hlist_head *bucket(const struct mm_struct *mm, u64 addr)
 	return &table[hash_64((unsigned long)mm ^ addr, TABLE_BITS)];
 }
 
-static struct trap *find(const struct mm_struct *mm, u64 addr)
+static struct trap *find_any(const struct mm_struct *mm, u64 addr, bool early)
 {
 	struct trap *t;
 
 	hlist_for_each_entry_rcu(t, bucket(mm, addr), hash,
 				 lockdep_is_held(&traps_lock))
-		if (t->mm == mm && t->addr == addr)
+		if (t->mm == mm && t->addr == addr && !t->early == !early)
 			return t;
 	return NULL;
+}
+
+static struct trap *find(const struct mm_struct *mm, u64 addr)
+{
+	return find_any(mm, addr, false);
 }
 
 static struct trap *find_locked(const struct mm_struct *mm, u64 addr)
@@ -193,6 +205,47 @@ void ctl_traps_clean(struct ctl_proc *proc, const struct mm_struct *old,
 			ctl_int3_restore(mm, t->addr, t->old);
 }
 
+/* A uprobe is about to be put in there, or has been taken out. */
+int ctl_early_get(struct mm_struct *mm, u64 addr)
+{
+	static atomic64_t last;
+	struct trap *t, *new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	unsigned long flags;
+
+	if (!new)
+		return -ENOMEM;
+	new->mm = mm;
+	new->addr = addr;
+	new->users = 1;
+	new->early = atomic64_inc_return(&last);
+	spin_lock_irqsave(&traps_lock, flags);
+	t = find_any(mm, addr, true);
+	if (t)
+		t->users++;
+	else
+		hlist_add_head_rcu(&new->hash, bucket(mm, addr));
+	spin_unlock_irqrestore(&traps_lock, flags);
+	if (t)
+		kfree(new);
+	return 0;
+}
+
+void ctl_early_put(struct mm_struct *mm, u64 addr)
+{
+	unsigned long flags;
+	struct trap *t;
+
+	spin_lock_irqsave(&traps_lock, flags);
+	t = find_any(mm, addr, true);
+	if (t && --t->users)
+		t = NULL;
+	if (t)
+		hlist_del_rcu(&t->hash);
+	spin_unlock_irqrestore(&traps_lock, flags);
+	if (t)
+		kfree_rcu(t, rcu);
+}
+
 /* Nobody looks any more; a reader of the table may still be at one of them. */
 void ctl_traps_free(struct ctl_proc *proc)
 {
@@ -202,29 +255,58 @@ void ctl_traps_free(struct ctl_proc *proc)
 		kfree_rcu(t, rcu);
 }
 
-/* In the trap, interrupts off; true: it was ours. */
-bool ctl_on_int3(struct pt_regs *regs)
+static void trapped(struct ctl_lwp *lwp, u64 addr)
 {
+	unsigned long flags;
+
+	spin_lock_irqsave(&lwp->proc->lock, flags);
+	lwp->trapped = addr;
+	ctl_lwp_kick(lwp);
+	spin_unlock_irqrestore(&lwp->proc->lock, flags);
+}
+
+/*
+ * Has it been here already?  Then it goes on.  A handler of a signal that came
+ * while it stood here is another call, elsewhere on the stack; if that comes here,
+ * the thread has been nowhere when it is back.
+ */
+static bool been_early(struct ctl_lwp *lwp, const struct trap *t,
+		       const struct pt_regs *regs)
+{
+	bool been = lwp->early == t->early && lwp->early_sp == regs->sp;
+
+	lwp->early = been ? 0 : t->early;
+	lwp->early_sp = regs->sp;
+	return been;
+}
+
+/* In the trap, interrupts off; whose was it? */
+enum ctl_int3 ctl_on_int3(struct pt_regs *regs)
+{
+	enum ctl_int3 whose = CTL_INT3_NOT_OURS;
 	u64 addr = regs->ip - 1;
 	struct ctl_lwp *lwp;
-	unsigned long flags;
 	struct trap *t;
 
 	rcu_read_lock();
+	/* (A vforked child has none and passes.) */
+	lwp = ctl_lwp_find(current);
 	t = find(current->mm, addr);
 	if (t) {
+		whose = CTL_INT3_OURS;
 		regs->ip = addr + t->len;
 		if (t->clears_rax)
 			regs->ax = 0;
-		/* (A vforked child has none and passes.) */
-		lwp = ctl_lwp_find(current);
-		if (lwp) {
-			spin_lock_irqsave(&lwp->proc->lock, flags);
-			lwp->trapped = addr;
-			ctl_lwp_kick(lwp);
-			spin_unlock_irqrestore(&lwp->proc->lock, flags);
+		if (lwp)
+			trapped(lwp, addr);
+	} else if (lwp) {
+		t = find_any(current->mm, addr, true);
+		if (t && !been_early(lwp, t, regs)) {
+			whose = CTL_INT3_EARLY;
+			regs->ip = addr;
+			trapped(lwp, addr);
 		}
 	}
 	rcu_read_unlock();
-	return t != NULL;
+	return whose;
 }

@@ -323,15 +323,8 @@ testStop()
 		"grep -q 'stopped: PR_PROBE funcs:factorial; ' '$tmp/stderr'"
 	assertEquals "the call" 1 "$(count '-> funcs:factorial' "$tmp/o")"
 	assert_stopped "$pid"
-	# The kernel does a function's first instruction before the module can
-	# stop it.
-	past=$(($(rip_of "$pid") - $(entry_of "$pid" factorial)))
-	if [ "$CTL_BACKEND" = keeper ]; then
-		assertEquals "at the first instruction" 0 "$past"
-	else
-		assertTrue "behind the first instruction: $past" \
-			"[ $past -gt 0 ] && [ $past -le 15 ]"
-	fi
+	assertEquals "at the first instruction" \
+		"$(entry_of "$pid" factorial)" "$(rip_of "$pid")"
 	ok prun "$pid"
 	assert_untouched "$pid"
 	kill "$pid"

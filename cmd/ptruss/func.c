@@ -788,7 +788,7 @@ void func_text(struct buf *b, const struct func_event *e)
 	buf_char(b, '\n');
 }
 
-/* The module's stop is behind the first instruction. */
+/* On a nop (endbr64) the stop is behind it. */
 #define FIRST_INSN 15U
 
 const char *func_stopped_at(const struct session *s, pid_t pid,

@@ -468,6 +468,7 @@ static void test_stop(void)
 {
 	static const unsigned char *const all[] = { site1, site10,
 						    (void *)factorial };
+	static const int past[] = { 1, 10, 0 };
 	pid_t pid = start(passing);
 	int fd = bind_pid(pid, 0, 0), i;
 	struct ctl_status st;
@@ -479,8 +480,8 @@ static void test_stop(void)
 		CHECK(enable(fd) == 0);
 		st = stop_of(fd);
 		CHECK(st.lwp.why == PR_PROBE && st.lwp.what == 1);
-		CHECK(st.lwp.reg.rip > (uintptr_t)all[i] &&
-		      st.lwp.reg.rip <= (uintptr_t)all[i] + 10);
+		/* Behind a nop, before everything else. */
+		CHECK(st.lwp.reg.rip == (uintptr_t)all[i] + past[i]);
 		CHECK(rests());
 		/* twice, so it came round */
 		CHECK(msg1(fd, PCRUN, 0) == 0);
@@ -524,6 +525,64 @@ static void test_stop(void)
 	CHECK(msg1(fd, PCRUN, 0) == 0);
 	CHECK(grows());
 	CHECK(msg1(fd, PCUNPROBE, 0) == 0);
+	close(fd);
+	finish(pid);
+}
+
+/* Before an instruction that is no nop, once each time, whatever comes next. */
+static void test_early(void)
+{
+	pid_t pid = start(passing);
+	int fd = bind_pid(pid, 0, 0);
+	struct ctl_status st;
+	uint64_t round;
+
+	part = "early";
+	probe(1, CTL_PROBE_STOP);
+	site(odd, CTL_SITE_FUNC, 0, NULL);
+	CHECK(enable(fd) == 0);
+	probe(2, 0);
+	site(odd, CTL_SITE_FUNC, 0, NULL);
+	CHECK(enable(fd) == 0);
+	st = stop_of(fd);
+	CHECK(st.lwp.why == PR_PROBE && st.lwp.reg.rip == (uintptr_t)odd);
+	/* Over it. */
+	CHECK(msg1(fd, PCRUN, PRSTEP) == 0);
+	st = stop_of(fd);
+	CHECK(st.lwp.why == PR_FAULTED && st.lwp.what == FLTTRACE);
+	CHECK(st.lwp.reg.rip == (uintptr_t)odd + 4);
+	CHECK(info(fd, 1).hits == 1 && info(fd, 2).hits == 1);
+	/* Round, and at it again; then taken elsewhere, from where it comes by
+	 * once more in the same round. */
+	CHECK(msg1(fd, PCRUN, 0) == 0);
+	st = stop_of(fd);
+	CHECK(st.lwp.why == PR_PROBE && st.lwp.reg.rip == (uintptr_t)odd);
+	round = sh->count;
+	CHECK(msg1(fd, PCSVADDR, (uintptr_t)site10) == 0);
+	CHECK(msg1(fd, PCRUN, PRSTEP) == 0);
+	st = stop_of(fd);
+	CHECK(st.lwp.why == PR_FAULTED && st.lwp.reg.rip == (uintptr_t)odd);
+	/* A step at it: first the probe, then the step. */
+	CHECK(msg1(fd, PCRUN, PRSTEP) == 0);
+	st = stop_of(fd);
+	CHECK(st.lwp.why == PR_PROBE && st.lwp.reg.rip == (uintptr_t)odd);
+	CHECK(info(fd, 1).hits == 3);
+	CHECK(msg1(fd, PCRUN, PRSTEP) == 0);
+	st = stop_of(fd);
+	CHECK(st.lwp.why == PR_FAULTED && st.lwp.what == FLTTRACE);
+	CHECK(st.lwp.reg.rip == (uintptr_t)odd + 4);
+	CHECK(sh->count == round);
+	/* Gone while it stands there. */
+	CHECK(msg1(fd, PCRUN, 0) == 0);
+	st = stop_of(fd);
+	CHECK(st.lwp.why == PR_PROBE && st.lwp.reg.rip == (uintptr_t)odd);
+	CHECK(msg1(fd, PCUNPROBE, 1) == 0);
+	CHECK(msg1(fd, PCRUN, 0) == 0);
+	CHECK(grows());
+	CHECK(byte_at(pid, odd) == 0xcc);
+	CHECK(msg1(fd, PCUNPROBE, 2) == 0);
+	CHECK(byte_at(pid, odd) != 0xcc);
+	CHECK(grows());
 	close(fd);
 	finish(pid);
 }
@@ -698,6 +757,7 @@ int main(void)
 	} all[] = {
 		{ "sites", test_sites },
 		{ "stop", test_stop },
+		{ "early", test_early },
 		{ "foreign", test_foreign },
 		{ "fork", test_fork },
 		{ "functions", test_functions },
