@@ -292,7 +292,7 @@ CTL_EXPORT bool ctl_probe_names(const struct ctl_probe_info *i,
 
 CTL_EXPORT int ctl_probe_list(struct ctl *h, struct ctl_probe_info **result)
 {
-	const size_t chunk = 32768;
+	const size_t chunk = 32768, most = 64U << 20;
 	unsigned char *v = NULL, *bigger;
 	uint32_t after = 0;
 	size_t used = 0;
@@ -301,6 +301,10 @@ CTL_EXPORT int ctl_probe_list(struct ctl *h, struct ctl_probe_info **result)
 	if (!h->t || !h->t->probes)
 		return ctl_fail(-EOPNOTSUPP, "no probes without control");
 	for (;;) {
+		if (used > most) {
+			r = ctl_fail(-E2BIG, "more probes than there can be");
+			break;
+		}
 		bigger = realloc(v, used + chunk);
 		if (!bigger) {
 			r = ctl_failno(-ENOMEM);

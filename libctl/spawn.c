@@ -200,9 +200,9 @@ static int spawn(struct ctl **hp, char *const argv[], bool detached,
 		r = ctl_failno(-errno);
 		goto close_tell;
 	}
-	close(go[0]);
+	/* (go[0] stays: with no reader, the word to go would be SIGPIPE.) */
 	close(report[1]);
-	go[0] = report[1] = -1;
+	report[1] = -1;
 	if (detached) {
 		close(tell[1]);
 		tell[1] = -1;

@@ -168,24 +168,6 @@ static uint64_t exec_start(const char *path)
 	return ms * 1000000ULL + ns;
 }
 
-/* The CPU that a thread ran on last: proc(5), field 39 of stat. */
-static int last_cpu(const struct lwp *l)
-{
-	char path[64], buf[1024], *p;
-	int cpu;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", l->proc->pid,
-		 l->tid);
-	if (read_file(path, buf, sizeof(buf)) < 0 || !(p = strrchr(buf, ')')))
-		return -1;
-	if (sscanf(p + 1,
-		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d"
-		   " %*d %*d %*d %*d %*d %*u %*u %*d %*u %*u %*u %*u %*u %*u"
-		   " %*u %*u %*u %*u %*u %*u %*u %*d %d", &cpu) != 1)
-		return -1;
-	return cpu;
-}
-
 /*
  * CLOCK_MONOTONIC minus the scheduler's clock of a CPU, by looking at ourselves
  * there.  Each CPU has its own: the scheduler leaves out the time that
@@ -253,7 +235,8 @@ void repair_prepare(struct lwp *l)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/sched", l->proc->pid,
 		 l->tid);
 	start = exec_start(path);
-	if (!start || !clock_offset(last_cpu(l), &offset))
+	if (!start ||
+	    !clock_offset(ctl_proc_cpu(l->proc->pid, l->tid), &offset))
 		return;
 	start += offset;
 	now = now_ns();
