@@ -329,6 +329,22 @@ testSources()
 	assertEquals "" "$(diff "$tmp/bpf.sorted" "$tmp/ptrace.sorted" | head -n 20)"
 }
 
+# There is room for one long path in a record of BPF's: the other shows as cut.
+testTwoLongPaths()
+{
+	long=$(printf '%01700d' 0 | sed 's|0|x/|g')
+	for source in $(event_sources); do
+		use_source "$source"
+		ptruss -t symlinkat -o "$tmp/o" ln -s "/$long" "/no/$long" 2>/dev/null
+		second=no/$long
+		[ "$source" = bpf ] && second=...
+		tr -d '"' <"$tmp/o" >"$tmp/unquoted"
+		assertTrue "$source: $(cut -c -40 "$tmp/o")" \
+			"grep -q '^symlinkat(/$long, AT_FDCWD, /*$second) ' '$tmp/unquoted'"
+	done
+	use_source default
+}
+
 # A call now and then is printed when it is made, not when the trace ends.
 testFewCallsAreNotHeldBack()
 {

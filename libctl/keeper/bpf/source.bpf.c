@@ -593,8 +593,21 @@ __attribute__((noinline)) int run_one(struct src_slot *s,
 	if (!s->arg[op->arg & 7])
 		return 0;
 	at = (s->used + 7) & ~7U;
-	if (at > SRC_AT)
+	if (at > SRC_AT) {
+		/* No room for anything of it: that it was left out. */
+		HIDE(at);
+		if (at > SRC_DATA - sizeof(*c))
+			return 0;
+		c = (void *)&s->data[at];
+		c->op = op->op;
+		c->arg = op->arg;
+		c->when = op->when;
+		c->flags = CTL_CAPF_CUT;
+		c->len = 0;
+		s->used = at + sizeof(*c);
+		s->ncap++;
 		return 0;
+	}
 	c = cap_at(s, at);
 	c->op = op->op;
 	c->arg = op->arg;
