@@ -332,6 +332,7 @@ testSources()
 # There is room for one long path in a record of BPF's: the other shows as cut.
 testTwoLongPaths()
 {
+	needs_bpf || return 0
 	long=$(printf '%01700d' 0 | sed 's|0|x/|g')
 	for source in $(event_sources); do
 		use_source "$source"
