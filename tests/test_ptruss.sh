@@ -561,6 +561,53 @@ testStopAndWalkAway()
 	assert_soon gone "$stopped"
 }
 
+stopped_pids()
+{
+	sed -n 's/^ptruss: \([0-9]*\) stopped: .*/\1/p' "$tmp/e"
+}
+
+# walked_away OPTION... COMMAND...: it stopped, is left so, and runs on when told
+walked_away()
+{
+	ptruss -o "$tmp/o" "$@" >"$tmp/command" 2>"$tmp/e"
+	assertEquals "$source: status of $*: $(cat "$tmp/e")" 0 $?
+	pid=$(stopped_pids)
+	assertTrue "$source: held: $*" "all_stopped '$pid'"
+	prun "$pid"
+	assert_soon gone "$pid"
+}
+
+# What was done before the stop has been printed, a child's, too.
+testNothingIsMissingBeforeAStop()
+{
+	for source in $(event_sources); do
+		use_source "$source"
+		for n in 1 8 5000; do
+			walked_away -t getppid -T exit_group "$TRACEES/caller" $n
+			assertEquals "$source: of $n" $n "$(grep -c ^getppid "$tmp/o")"
+		done
+		spawn ptruss -f -t getppid -T exit_group -o "$tmp/o" \
+			sh -c "'$TRACEES/caller' 7; :"
+		cp "$err" "$tmp/e"
+		tracer=$pid
+		assert_soon told_of_stops 1
+		assertEquals "$source: of a child's 7" 7 \
+			"$(grep -c "^$(stopped_pids):.*getppid" "$tmp/o")"
+		prun "$(stopped_pids)"
+		assert_soon told_of_stops 2
+		prun "$(stopped_pids | tail -n 1)"
+		reap "$tracer"
+		assertEquals "$source" 0 "$status"
+	done
+	use_source default
+}
+
+told_of_stops()
+{
+	cp "$err" "$tmp/e"
+	[ "$(stopped_pids | wc -l)" = "$1" ]
+}
+
 testSleepIsReported()
 {
 	spawn sleep 1000

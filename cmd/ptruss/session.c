@@ -360,32 +360,6 @@ static void drop_done_children(struct session *s)
 	s->n = n;
 }
 
-/* It stopped where it was told to: there we leave it. */
-static int abandon(struct session *s, struct traced *t)
-{
-	static const struct ctl_sysset none;
-	struct ctl_status st = { .size = sizeof(st) };
-	char what[160];
-	int r;
-
-	r = ctl_status(t->h, &st);
-	if (r == 0) {
-		r = print_stop(s, t, &st.lwp, "stopped");
-		cmd_complain("%d stopped: %s %s; \"prun %d\" runs it on",
-			     ctl_pid(t->h), cmd_stop_why(&st.lwp),
-			     func_stopped_at(s, ctl_pid(t->h), &st.lwp, what,
-					     sizeof(what)),
-			     ctl_pid(t->h));
-	}
-	func_abandon(s, t);
-	ctl_trace_sysentry(t->h, &none);
-	ctl_trace_signals(t->h, 0);
-	ctl_trace_faults(t->h, 0);
-	ctl_mode_unset(t->h, (PR_RLC | PR_FORK) & ~(t->old_modes & PR_FORK));
-	t->stopped = t->done = true;
-	return r;
-}
-
 static int write_failed(struct session *s)
 {
 	int err = errno;
@@ -441,16 +415,62 @@ static int drain(struct session *s, struct traced *t)
 	return n;
 }
 
+/* All that was recorded until now, of all. */
+static int drain_all(struct session *s)
+{
+	int r, n = 0;
+
+	for (unsigned i = 0; i < s->n; i++) {
+		r = s->v[i].stop_only || s->v[i].done ? 0 :
+							drain(s, &s->v[i]);
+		if (r < 0)
+			return r;
+		n += r;
+	}
+	return n;
+}
+
+/* It stopped where it was told to: there we leave it. */
+static int abandon(struct session *s, struct traced *t)
+{
+	static const struct ctl_sysset none;
+	struct ctl_status st = { .size = sizeof(st) };
+	char what[160];
+	int r = 1;
+
+	/* What came before it, a child's in its parent's ring; and what waited
+	 * for room there comes when the server is asked.  (Others run on: they
+	 * are not waited for.) */
+	for (int i = 0; i < 4 && r > 0; i++) {
+		if (ctl_status(t->h, &st) < 0)
+			return 1; /* it is gone: told by what comes next */
+		r = drain_all(s);
+		if (r < 0)
+			return r;
+	}
+	r = print_stop(s, t, &st.lwp, "stopped") < 0 ? write_failed(s) : 1;
+	cmd_complain("%d stopped: %s %s; \"prun %d\" runs it on",
+		     ctl_pid(t->h), cmd_stop_why(&st.lwp),
+		     func_stopped_at(s, ctl_pid(t->h), &st.lwp, what,
+				     sizeof(what)),
+		     ctl_pid(t->h));
+	func_abandon(s, t);
+	ctl_trace_sysentry(t->h, &none);
+	ctl_trace_signals(t->h, 0);
+	ctl_trace_faults(t->h, 0);
+	ctl_mode_unset(t->h, (PR_RLC | PR_FORK) & ~(t->old_modes & PR_FORK));
+	t->stopped = t->done = true;
+	return r;
+}
+
 /* It waits for us to look at what it has mapped: first what is recorded. */
 static int released(struct session *s, struct traced *t)
 {
-	int r = 0;
+	int r;
 
 	if (!s->unwinder && !s->opt->nfuncs)
 		return 0;
-	for (unsigned i = 0; i < s->n && r >= 0; i++)
-		if (!s->v[i].stop_only && !s->v[i].done)
-			r = drain(s, &s->v[i]);
+	r = drain_all(s);
 	if (r < 0)
 		return r;
 	r = func_serve(s, t);
@@ -490,7 +510,7 @@ static int serve(struct session *s, struct traced *t)
 		if (r)
 			return r;
 		if (s->opt->stops)
-			return abandon(s, t) < 0 ? write_failed(s) : 1;
+			return abandon(s, t);
 		if (s->opt->inject)
 			n += inject_serve(s->opt->inject, t->h) > 0;
 	}

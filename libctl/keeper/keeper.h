@@ -426,6 +426,8 @@ void guard_remove(int slot); /* negative: nothing */
 int ring_setup(struct client *c, const struct ctl_ring_setup *s, int fds[2]);
 void ring_free(struct client *c);
 bool proc_records(struct proc *p, unsigned type);
+/* What BPF has recorded so far comes before what is told next. */
+void record_catch_up(struct proc *p);
 void record_entry(struct lwp *l);
 void record_exit(struct lwp *l, int64_t ret, unsigned flags);
 void record_signal(struct lwp *l, const siginfo_t *si, int flt, uint64_t pc);

@@ -287,8 +287,7 @@ void record_flush(struct client *c)
 		ring_wake(c);
 }
 
-/* What BPF has recorded so far comes first. */
-static void drain_sources(struct proc *p)
+void record_catch_up(struct proc *p)
 {
 	struct cover *cv;
 
@@ -561,7 +560,7 @@ void record_signal(struct lwp *l, const siginfo_t *si, int flt, uint64_t pc)
 	uint64_t bit = flt ? CTL_FLTBIT(flt) : CTL_SIGBIT(si->si_signo);
 	struct cover *cv;
 
-	drain_sources(l->proc);
+	record_catch_up(l->proc);
 	fill_header(&r.h, l, type, sizeof(r), now_ns());
 	memcpy(r.info, si, sizeof(r.info));
 	list_for_each(cv, &l->proc->covers, by_proc) {
@@ -578,7 +577,7 @@ void record_fork(struct lwp *l, pid_t pid, pid_t tid, unsigned kind)
 				  .child_tid = tid,
 				  .kind = kind };
 
-	drain_sources(l->proc);
+	record_catch_up(l->proc);
 	fill_header(&r.h, l, CTL_REC_FORK, sizeof(r), now_ns());
 	put_all(l, &r);
 }
@@ -592,7 +591,7 @@ void record_exec(struct lwp *l, pid_t old)
 	char link[64];
 	ssize_t n;
 
-	drain_sources(l->proc);
+	record_catch_up(l->proc);
 	snprintf(link, sizeof(link), "/proc/%d/exe", l->proc->pid);
 	n = readlink(link, x.path, sizeof(x.path) - 1);
 	x.r.pathlen = n > 0 ? n + 1 : 0;

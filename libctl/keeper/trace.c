@@ -528,6 +528,8 @@ static void hold(struct lwp *l, unsigned why, unsigned what)
 	l->what = what;
 	l->stop_time = now_ns();
 	lwp_guard(l);
+	/* Who sees it stopped has seen what it did before. */
+	record_catch_up(p);
 	if (why != PR_REQUESTED && !(p->modes & PR_ASYNC))
 		proc_dstop(p);
 	clients_update(p);
