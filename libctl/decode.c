@@ -1858,6 +1858,10 @@ static void set_arg(struct ctl_decoder *d, struct ctl_val *v,
 	case K_PATH:
 	case K_STR:
 		if (capture(d, i, CTL_AT_ENTRY, CTL_CAP_STR, &b)) {
+			/* One byte more was asked for, which may be its end. */
+			if (a->kind == K_STR && b.flags & CTL_VALF_CUT &&
+			    b.len && b.p[b.len - 1])
+				b.len--;
 			set_string(v, &b, n);
 			if (a->kind == K_PATH)
 				v->flags |= CTL_VALF_PATH;
