@@ -322,6 +322,13 @@ static void at_entry(struct inject *in, struct patient *p,
 	wait_or_go(p, delay, true);
 }
 
+static bool is_ours(const struct inject *in, const struct ctl_lwpstatus *l)
+{
+	return l->flags & PR_ISTOP &&
+	       (l->why == PR_SYSENTRY || l->why == PR_SYSEXIT) &&
+	       ctl_sysset_has(&in->calls, l->sysabi, l->syscall);
+}
+
 int inject_serve(struct inject *in, struct ctl *h)
 {
 	struct ctl_lwpstatus *v;
@@ -331,9 +338,7 @@ int inject_serve(struct inject *in, struct ctl *h)
 		const struct ctl_lwpstatus *l = &v[i];
 		struct patient *p;
 
-		if (!(l->flags & PR_ISTOP) ||
-		    (l->why != PR_SYSENTRY && l->why != PR_SYSEXIT) ||
-		    !ctl_sysset_has(&in->calls, l->sysabi, l->syscall))
+		if (!is_ours(in, l))
 			continue;
 		p = patient_of(in, l->tid);
 		if (!p)
@@ -354,6 +359,31 @@ int inject_serve(struct inject *in, struct ctl *h)
 	if (n >= 0)
 		free(v);
 	return n < 0 ? n : done;
+}
+
+void inject_let_go(struct inject *in, struct ctl *h)
+{
+	struct ctl_lwpstatus *v;
+	int n = in ? ctl_threads(h, &v) : -1;
+
+	for (int i = 0; i < n; i++) {
+		struct patient *p;
+
+		if (!is_ours(in, &v[i]))
+			continue;
+		p = patient_of(in, v[i].tid);
+		if (!p)
+			p = patient_new(in, ctl_pid(h), v[i].tid);
+		if (!p)
+			continue;
+		/* What is not begun is made; what was not made has its result. */
+		if (v[i].why == PR_SYSENTRY)
+			ctl_run(p->h, 0);
+		else
+			go_on(p, false);
+	}
+	if (n >= 0)
+		free(v);
 }
 
 int64_t inject_due(const struct inject *in)

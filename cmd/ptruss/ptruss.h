@@ -43,11 +43,11 @@ struct options {
 struct traced {
 	struct ctl *h;
 	const char *name;
-	uint64_t old_modes;
-	bool held; /* stack_hold(), and what it had before */
-	struct ctl_sysset old_sysentry;
-	bool watched; /* func_start(), and what it had before */
-	struct ctl_sysset old_sysexit;
+	/* What it had before us; a child: its parent. */
+	uint64_t old_modes, old_signals, old_faults;
+	struct ctl_sysset old_sysentry, old_sysexit;
+	bool held;    /* stack_hold() */
+	bool watched; /* func_start() */
 	uint32_t loader; /* our probe on the dynamic linker, or 0 */
 	uint64_t loader_since; /* CLOCK_MONOTONIC ns */
 	pid_t *live; /* processes whose records come by this handle */
@@ -192,6 +192,8 @@ void inject_free(struct inject *in);
 int inject_set_up(const struct inject *in, struct ctl *h);
 /* Threads of h have stopped: how many were run on, or begin to wait. */
 int inject_serve(struct inject *in, struct ctl *h);
+/* The stops are asked for no more: who was told of one runs on. */
+void inject_let_go(struct inject *in, struct ctl *h);
 /* Milliseconds until one that waits has to be run on; -1: none does. */
 int64_t inject_due(const struct inject *in);
 /* The thread is gone. */

@@ -108,6 +108,53 @@ static int set_stops(const struct options *opt, struct ctl *h)
 	return r;
 }
 
+static void stop_as_before(struct traced *t)
+{
+	ctl_trace_sysentry(t->h, &t->old_sysentry);
+	ctl_trace_signals(t->h, t->old_signals);
+	ctl_trace_faults(t->h, t->old_faults);
+}
+
+/* A stop for us, that somebody else would not have had. */
+static bool stopped_for_us(const struct session *s, const struct traced *t,
+			   const struct ctl_lwpstatus *l)
+{
+	if (!(l->flags & PR_ISTOP))
+		return false;
+	switch (l->why) {
+	case PR_SYSENTRY:
+		return !ctl_sysset_has(&t->old_sysentry, l->sysabi, l->what);
+	case PR_SIGNALLED:
+		return !(t->old_signals & CTL_SIGBIT(l->what));
+	case PR_FAULTED:
+		return !(t->old_faults & CTL_FLTBIT(l->what));
+	case PR_PROBE:
+		return s->opt->nfuncs;
+	}
+	return false;
+}
+
+/*
+ * -p: it stays as it was before us.  PR_RLC would let go of what others want, too,
+ * so that is no help.
+ */
+static void let_go(struct session *s, struct traced *t)
+{
+	uint64_t modes = PR_RLC | PR_FORK | (s->opt->inject ? PR_ASYNC : 0);
+	struct ctl_status st = { .size = sizeof(st) };
+
+	if (s->opt->stops || s->opt->inject) {
+		stop_as_before(t);
+		if (s->opt->inject)
+			ctl_trace_sysexit(t->h, &t->old_sysexit);
+		if (s->opt->stops && ctl_status(t->h, &st) == 0 &&
+		    stopped_for_us(s, t, &st.lwp))
+			ctl_run(t->h, 0);
+		inject_let_go(s->opt->inject, t->h);
+	}
+	ctl_mode_unset(t->h, modes & ~t->old_modes);
+}
+
 /* Modes, ring, what to record: everything but the run. */
 static int set_up(struct session *s, struct traced *t)
 {
@@ -129,6 +176,10 @@ static int set_up(struct session *s, struct traced *t)
 	if (r < 0)
 		return r;
 	t->old_modes = st.modes;
+	t->old_signals = st.sigtrace;
+	t->old_faults = st.flttrace;
+	t->old_sysentry = st.sysentry;
+	t->old_sysexit = st.sysexit;
 	r = ctl_mode_set(t->h, PR_RLC | (opt->follow ? PR_FORK : 0));
 	if (r == 0)
 		r = ctl_ring_open(t->h, 16U << 20,
@@ -336,6 +387,8 @@ static void look_after_born(struct session *s)
 		t = traced_new(s, h, "a child");
 		if (t) {
 			t->stop_only = true;
+			t->old_signals = s->v[0].old_signals;
+			t->old_faults = s->v[0].old_faults;
 			t->old_sysentry = s->v[0].old_sysentry;
 			t->old_sysexit = s->v[0].old_sysexit;
 			look_at_born(s, t);
@@ -433,7 +486,6 @@ static int drain_all(struct session *s)
 /* It stopped where it was told to: there we leave it. */
 static int abandon(struct session *s, struct traced *t)
 {
-	static const struct ctl_sysset none;
 	struct ctl_status st = { .size = sizeof(st) };
 	char what[160];
 	int r = 1;
@@ -455,9 +507,7 @@ static int abandon(struct session *s, struct traced *t)
 				     sizeof(what)),
 		     ctl_pid(t->h));
 	func_abandon(s, t);
-	ctl_trace_sysentry(t->h, &none);
-	ctl_trace_signals(t->h, 0);
-	ctl_trace_faults(t->h, 0);
+	stop_as_before(t);
 	ctl_mode_unset(t->h, (PR_RLC | PR_FORK) & ~(t->old_modes & PR_FORK));
 	t->stopped = t->done = true;
 	return r;
@@ -697,15 +747,13 @@ void session_close(struct session *s)
 {
 	for (unsigned i = 0; i < s->n; i++) {
 		struct traced *t = &s->v[i];
-		uint64_t ours = (PR_RLC | PR_FORK) & ~t->old_modes;
 
 		if (!t->stopped) {
 			func_unwatch(s, t);
 			stack_unhold(t);
 		}
-		/* What others want of it stays. */
 		if (!s->opt->command && !t->stopped && !t->stop_only)
-			ctl_mode_unset(t->h, ours);
+			let_go(s, t);
 		ctl_close(t->h);
 		free(t->live);
 	}
