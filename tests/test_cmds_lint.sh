@@ -82,6 +82,27 @@ testEveryOptionHasAnExample()
 		grep -q -e "^-$short\$" -e "^--$long\(=\|\$\)" "$tmp/used" ||
 			fail "ptruss.1 has no example of -$short --$long"
 	done <"$tmp/options"
+	# What their arguments can be.
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh [^E]/p' "$CTL_SRC/man/ptruss.1" |
+		grep '^ptruss\|^ ' >"$tmp/used"
+	for form in "'!" ',!' '[ ,]%' '4242/4242' '::' error= retval= signal= delay= \
+		when= style=strace; do
+		grep -q -e "$form" "$tmp/used" || fail "ptruss.1 has no example of $form"
+	done
+}
+
+testEveryClassIsInTheManPage()
+{
+	needs_source || return 0
+	ptruss --list | tr ' ' '\n' | grep '^%' | sort -u >"$tmp/classes"
+	[ "$(wc -l <"$tmp/classes")" -gt 10 ] || fail "classes: $(cat "$tmp/classes")"
+	sed -n 's/^\.\(It \)*Cm %/%/p' "$CTL_SRC/man/ptruss.1" | tr -d ' ' | tr , '\n' |
+		grep '^%' | sort -u >"$tmp/told"
+	assertEquals "classes that ptruss.1 does not have" "" \
+		"$(comm -23 "$tmp/classes" "$tmp/told")"
+	while read -r class; do
+		ok ptruss -t "$class" -o /dev/null true
+	done <"$tmp/told"
 }
 
 # The other way round: nothing that was taken away is still explained.

@@ -185,8 +185,12 @@ testPager()
 	assertFalse "not in a file" "grep -q '\[1m' '$tmp/o'"
 	target /bin/sh -c 'echo ready; while :; do :</dev/null; done'
 	timeout 20 ptruss --pager-friendly -p "$pid" 2>&1 | head -n 2 >"$tmp/o"
-	assertEquals "each line as it comes" 2 "$(wc -l <"$tmp/o")"
+	assertEquals "head has its lines" 2 "$(wc -l <"$tmp/o")"
 	assert_soon untouched "$pid"
+	ptruss -t write -o "$tmp/o" ptruss --pager-friendly -t getppid \
+		"$TRACEES/caller" 50 2>/dev/null
+	assertEquals "each line as it comes" 50 \
+		"$(grep -c '^write(2, "getppid' "$tmp/o")"
 }
 
 # The same descriptor, one file after the other, and a copy of it.

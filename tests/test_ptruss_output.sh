@@ -301,7 +301,7 @@ testJsonIsWhatThePageSays()
 			ptruss -j -t getpid -o /dev/stdout "$TRACEES/odd" int80
 		ptruss -j -o /dev/stdout "$TRACEES/odd" wait
 	} | grep '^{' >"$tmp/records"
-	ptruss -j -T getppid -o "$tmp/o" "$TRACEES/odd" seccomp errno 2>"$tmp/e"
+	ptruss -j -T getppid -o "$tmp/o" "$TRACEES/caller" 1 2>"$tmp/e"
 	cat "$tmp/o" >>"$tmp/records"
 	prun "$(sed -n 's/^ptruss: \([0-9]*\) stopped: .*/\1/p' "$tmp/e")"
 	# A reader that comes late: then records are lost, and it is told.
