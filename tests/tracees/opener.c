@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * opener OBJECT COUNT - at SIGUSR1 opens OBJECT with dlopen(3) and calls its
- * "pass", COUNT times, and closes it; then the same once more.
+ * opener OBJECT COUNT [keep] - at SIGUSR1 opens OBJECT with dlopen(3) and calls
+ * its "pass", COUNT times, and closes it; then the same once more.  With "keep" it
+ * does not close it and ends.
  */
 #include <dlfcn.h>
 #include <signal.h>
@@ -35,6 +36,8 @@ int main(int argc, char **argv)
 		*(void **)&pass = dlsym(object, "pass");
 		for (unsigned i = 0; i < count; i++)
 			pass(i);
+		if (argc > 3)
+			break;
 		dlclose(object);
 	}
 	puts("done");
