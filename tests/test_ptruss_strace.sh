@@ -130,7 +130,7 @@ same()
 	normalized "$tmp/strace" >"$tmp/expected"
 	assertTrue "nothing to compare: $*" \
 		"[ \$(wc -l <'$tmp/expected') -gt 15 ]"
-	echo "$*" >>"$tmp/commands"
+	echo "${1##*/}" >>"$tmp/commands"
 	sed -n 's/^[^ ]* \([a-z0-9_]*\)(.*/\1/p' "$tmp/expected" >>"$tmp/calls"
 	for source in $SOURCES; do
 		fresh >/dev/null 2>&1
@@ -435,7 +435,8 @@ testSigpipeIsTheCallers()
 # The last: were that enough?
 testEnoughWasCompared()
 {
-	commands=$(sed 's/ .*//' "$tmp/commands" | sort -u | wc -l)
+	# (Without ours, that make all kinds of calls.)
+	commands=$(grep -v '^calls' "$tmp/commands" | sort -u | wc -l)
 	calls=$(sort "$tmp/calls" | uniq -c | sort -rn | wc -l)
 	if [ "$missing" ]; then
 		skip "not compared, not installed:$missing"
