@@ -371,6 +371,8 @@ testJsonOfAllBytes()
 		assertTrue "UTF-8" "iconv -f UTF-8 -t UTF-8 '$tmp/o' >/dev/null"
 	fi
 	jq -j 'select(.name == "write") | .args[1].text' "$tmp/o" >"$tmp/text"
+	assertTrue "what is UTF-8 is left so" \
+		"grep -q '$(printf '\303\251\342\202\254')' '$tmp/text'"
 	awk 'BEGIN {
 		split("a 7 b 8 f 12 n 10 r 13 t 9 v 11 \" 34 \\ 92", w, " ")
 		for (i = 1; i < 18; i += 2)
