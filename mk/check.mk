@@ -15,6 +15,7 @@ CAGE := $(O)/tests/cage
 HOLD := $(O)/tests/hold
 THROWER := $(O)/tests/thrower
 PROBED32 := $(O)/tests/i386/probed32
+CALLS32 := $(O)/tests/i386/calls
 TRACEE_BINS := $(addprefix $(O)/tests/tracees/,$(TRACEES))
 OBJECT_BINS := $(patsubst tests/%.c,$(O)/tests/%.so,$(wildcard tests/objects/*.c))
 UNIT_BINS := $(addprefix $(O)/tests/unit/,$(UNITS))
@@ -54,6 +55,11 @@ $(PROBED32): tests/i386/probed32.c tests/tracees/sdt.h
 		-fno-stack-protector $(WARN) -o $@ $< || \
 		echo "no 32-bit program: its test will be skipped" >&2
 
+$(CALLS32): tests/tracees/calls.c tests/tracees/tracee.h
+	@mkdir -p $(@D)
+	$(CC) -m32 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -w -o $@ $< || \
+		echo "no 32-bit C library: its test will be skipped" >&2
+
 # They may call what is hidden: hence the archives.
 COMMONA := $(O)/tests/common.a
 $(COMMONA): $(COMMON_OBJ)
@@ -67,7 +73,7 @@ $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(COMMONA) $(LIBA)
 
 tracees: $(TRACEE_BINS)
 units: $(UNIT_BINS)
-test-programs: all stress $(CAGE) $(HOLD) $(THROWER) $(PROBED32) $(TRACEE_BINS) $(OBJECT_BINS) \
+test-programs: all stress $(CAGE) $(HOLD) $(THROWER) $(PROBED32) $(CALLS32) $(TRACEE_BINS) $(OBJECT_BINS) \
 	$(UNIT_BINS)
 
 # In a make of its own: packages that come now change what pkg-config says.
