@@ -329,14 +329,6 @@ static void note_life(struct session *s, struct traced *t,
 	}
 }
 
-/* Those that left without a record: a set-id program, or one lost by --drop. */
-static void look_for_dead(struct traced *t)
-{
-	for (unsigned i = t->nlive; i-- > 0;)
-		if (kill(t->live[i], 0) < 0 && errno == ESRCH)
-			t->live[i] = t->live[--t->nlive];
-}
-
 /* Somebody else may have wanted children to be followed. */
 static bool is_controlled(pid_t pid)
 {
@@ -513,6 +505,33 @@ static int abandon(struct session *s, struct traced *t)
 	return r;
 }
 
+/*
+ * Those that left without a record: a set-id program, or one lost by --drop.  It
+ * may also be on its way: once the server has answered, it is there.  Returns as
+ * drain().
+ */
+static int look_for_dead(struct session *s, struct traced *t)
+{
+	struct ctl_status st = { .size = sizeof(st) };
+	pid_t *dead = calloc(t->nlive + 1, sizeof(*dead));
+	unsigned n = 0;
+	int r = 0;
+
+	if (!dead)
+		return 0;
+	for (unsigned i = 0; i < t->nlive; i++)
+		if (kill(t->live[i], 0) < 0 && errno == ESRCH)
+			dead[n++] = t->live[i];
+	if (n) {
+		ctl_status(t->h, &st);
+		r = drain(s, t);
+	}
+	while (r == 0 && n > 0)
+		live_remove(t, dead[--n]);
+	free(dead);
+	return r;
+}
+
 /* It waits for us to look at what it has mapped: first what is recorded. */
 static int released(struct session *s, struct traced *t)
 {
@@ -584,9 +603,12 @@ static int serve(struct session *s, struct traced *t)
 				     t->name);
 		t->done = true;
 	} else if ((bits & CTL_POLL_GONE) && n == 0) {
-		if (s->opt->follow)
-			look_for_dead(t);
-		t->done = !s->opt->follow || !t->nlive;
+		if (s->opt->follow) {
+			n = look_for_dead(s, t);
+			if (n < 0)
+				return n;
+		}
+		t->done = n == 0 && (!s->opt->follow || !t->nlive);
 	}
 	return n > 0;
 }
