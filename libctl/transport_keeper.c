@@ -133,10 +133,14 @@ static int lost(void)
  * another user's who means ill.
  */
 #define PATIENCE_S 10
+/* The same of who asks a keeper for a process that is most likely not its own. */
+#define ASKING_S 1
+#define ASKING 0x40000000 /* among the flags of an open */
 
-static void be_patient(int fd)
+/* 0: for ever */
+static void be_patient(int fd, int seconds)
 {
-	static const struct timeval limit = { .tv_sec = PATIENCE_S };
+	const struct timeval limit = { .tv_sec = seconds };
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
@@ -333,8 +337,8 @@ static int hello(struct ctl *h, const char *path, int flags)
 		r = -errno;
 		goto fail;
 	}
-	if (flags & CTL_OPEN_RDONLY)
-		be_patient(h->fd);
+	if (flags & (ASKING | CTL_OPEN_RDONLY))
+		be_patient(h->fd, flags & ASKING ? ASKING_S : PATIENCE_S);
 	while ((r = connect(h->fd, (struct sockaddr *)&sa, sizeof(sa))) < 0 &&
 	       errno == EINTR)
 		;
@@ -352,6 +356,8 @@ static int hello(struct ctl *h, const char *path, int flags)
 		r = get_reply(h, &rep, NULL, 0, &len, &k->notify, 1, false);
 	if (r < 0)
 		goto fail;
+	if (flags & ASKING)
+		be_patient(h->fd, flags & CTL_OPEN_RDONLY ? PATIENCE_S : 0);
 	k->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (k->epoll < 0 ||
 	    epoll_ctl(k->epoll, EPOLL_CTL_ADD, k->notify, &ev) < 0) {
@@ -680,6 +686,45 @@ static bool is_link(const char *path)
 }
 
 /*
+ * Root's keepers know children that they have not attached to (keeper/afar.c),
+ * from their birth on: ask each.  -ECONNREFUSED: it is nobody's.
+ */
+static int ask_others(struct ctl *h, const char *socket_path, int flags)
+{
+	const char *slash = strrchr(socket_path, '/');
+	unsigned long long start;
+	struct ctl_procinfo pi;
+	int pid, end, r = -ECONNREFUSED;
+	char path[PATH_MAX];
+	struct dirent *d;
+	DIR *dp;
+
+	if (geteuid() != 0 || !slash)
+		return r;
+	snprintf(path, sizeof(path), "%.*s", (int)(slash - socket_path),
+		 socket_path);
+	dp = opendir(path);
+	if (!dp)
+		return r;
+	while (r == -ECONNREFUSED && (d = readdir(dp))) {
+		if (sscanf(d->d_name, "%d.%llu%n", &pid, &start, &end) != 2 ||
+		    d->d_name[end] || !strcmp(d->d_name, slash + 1))
+			continue;
+		snprintf(path, sizeof(path), "%.*s/%s",
+			 (int)(slash - socket_path), socket_path, d->d_name);
+		r = hello(h, path, flags | ASKING);
+		if (r == -ENOENT || r == -EPIPE || r == -ETIMEDOUT ||
+		    r == -EACCES)
+			r = -ECONNREFUSED;
+	}
+	closedir(dp);
+	/* It knows the process, but somebody else traces it. */
+	if (r == -EBUSY && ctl_proc_info(h->pid, 0, &pi) == 0 && pi.tracer)
+		return busy_with(pi.tracer);
+	return r == -ECONNREFUSED ? r : hello_error(h, r);
+}
+
+/*
  * One look at who has the process.  0: connected.  -ECONNREFUSED: nobody.
  * -EPIPE, -ESRCH: a keeper that is leaving or not listening yet: look again.
  */
@@ -700,7 +745,7 @@ static int look(struct ctl *h, const char *socket_path, int flags)
 	if (r < 0)
 		return ctl_fail(-ENOENT, "No such process");
 	if (!pi.tracer)
-		return -ECONNREFUSED;
+		return ask_others(h, socket_path, flags);
 	r = socket_of_tracer(pi.tracer, path, sizeof(path));
 	if (r == -EBUSY)
 		return busy_with(pi.tracer);
