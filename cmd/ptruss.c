@@ -103,8 +103,12 @@ int main(int argc, char **argv)
 		cmd_complain("cannot write %s: %s", opt.timeline, strerror(-r));
 		return finish(&s, CMD_NONE);
 	}
-	if (!opt.tied && memcmp(&opt.calls, &no_calls, sizeof(no_calls)))
+	if (!opt.tied && memcmp(&opt.calls, &no_calls, sizeof(no_calls))) {
 		ctl_will_record();
+		if (opt.follow && !opt.stops && !opt.inject && !opt.nfuncs &&
+		    !s.unwinder)
+			ctl_will_follow();
+	}
 	session_catch_signals(!opt.command);
 	if (opt.command) {
 		if (session_spawn(&s) < 0) {

@@ -135,6 +135,10 @@ int ctl_spawn_tied(struct ctl **h, char *const argv[],
  */
 void ctl_will_record(void);
 
+/* The same, of a program that is going to have children followed and recorded.
+ * Since: 0.1 */
+void ctl_will_follow(void);
+
 /*
  * What a handle is of; tid 0: the whole process.  The backend is "module",
  * "keeper" or, of a process that nothing controls, "none".  Never fail.

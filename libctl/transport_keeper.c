@@ -489,11 +489,17 @@ static int detach(void *arg)
 	_exit(launch(become, l->stack, l) < 0 ? 127 : 0);
 }
 
-static bool will_record;
+static const char *intention; /* KEEP_RECORDS, KEEP_FOLLOWS or NULL */
 
 CTL_EXPORT void ctl_will_record(void)
 {
-	will_record = true;
+	if (!intention)
+		intention = KEEP_RECORDS;
+}
+
+CTL_EXPORT void ctl_will_follow(void)
+{
+	intention = KEEP_FOLLOWS;
 }
 
 static int start_keeper(struct ctl *h, const char *socket_path)
@@ -502,7 +508,7 @@ static int start_keeper(struct ctl *h, const char *socket_path)
 	char file[PATH_MAX], pid[16], start[24], tied[2 * sizeof(*h->tied) + 1];
 	char *argv[] = { (char *)KEEP_NAME, pid, start, (char *)socket_path,
 			 h->tied ? tied : (char *)"-",
-			 will_record ? (char *)KEEP_RECORDS : NULL, NULL };
+			 (char *)intention, NULL };
 	sigset_t all, mask;
 	int fds[2], err, status;
 	size_t got = 0;

@@ -28,6 +28,9 @@ struct list clients = { &clients, &clients };
 
 static void run_batch(struct client *c);
 
+/* How long afar_strict() waits before it looks again. */
+#define TOGETHER_NS 1000000U
+
 /* -- replies -------------------------------------------------------------- */
 
 static void reply_fds(struct client *c, uint32_t seq, int err, uint64_t value,
@@ -254,9 +257,37 @@ static int set_record(struct client *c, const struct ctl_message *m)
 		err = source_open(c);
 	if (err && source_forced())
 		return -EOPNOTSUPP;
+	afar_begin(c);
 	list_for_each(cv, &c->covers, by_client)
 		proc_retrace(cv->proc);
 	return 0;
+}
+
+/* Must all be attached to for it, that are and that will be? */
+static bool needs_all(const struct client *c, const struct ctl_message *m)
+{
+	struct ctl_sysset set;
+	struct ctl_record r;
+
+	switch (m->code) {
+	case PCSTRACE:
+	case PCSFAULT:
+		return operand64(m) != 0;
+	case PCSENTRY:
+	case PCSEXIT:
+		memcpy(&set, m->operand, sizeof(set));
+		return !sysset_empty(&set);
+	case PCSET:
+		return operand64(m) & (PR_KLC | PR_FORK);
+	case PCRECORD:
+		memcpy(&r, m->operand, sizeof(r));
+		return !afar_is(c) || r.events & (1U << CTL_REC_PROBE |
+						  1U << CTL_REC_COUNT);
+	case PCCAPTURE:
+	case PCPROBE:
+		return true;
+	}
+	return false;
 }
 
 /* PCCSIG, PCCFAULT */
@@ -296,7 +327,7 @@ static int change_modes(struct proc *p, bool set, uint64_t modes)
 	return 0;
 }
 
-/* 1: has to wait.  0: done.  -errno */
+/* 1: has to wait.  2: to be done again.  0: done.  -errno */
 static int do_message(struct client *c, const struct ctl_message *m)
 {
 	struct proc *p = c->proc;
@@ -307,6 +338,8 @@ static int do_message(struct client *c, const struct ctl_message *m)
 	err = target_error(c);
 	if (err)
 		return err;
+	if (needs_all(c, m) && !afar_strict())
+		return 2;
 	switch (m->code) {
 	case PCNULL:
 		return 0;
@@ -408,6 +441,11 @@ static void run_batch(struct client *c)
 		}
 		if (r > 0) {
 			c->waiting = true;
+			c->wait_together = r == 2;
+			if (r == 2) {
+				keeper_timer(now_ns() + TOGETHER_NS);
+				return;
+			}
 			c->wait_directed = m.code == PCSTOP;
 			c->wait_stops = target_stops(c);
 			c->wait_runs = c->proc->runs;
@@ -431,6 +469,9 @@ static void check_wait(struct client *c, uint64_t now)
 
 	if (err) {
 		batch_end(c, err);
+	} else if (c->wait_together) {
+		c->waiting = false;
+		run_batch(c);
 	} else if (target_stopped(c) || c->wait_stops != target_stops(c) ||
 		   (c->wait_directed && c->wait_runs != c->proc->runs) ||
 		   (c->wait_deadline && now >= c->wait_deadline)) {
@@ -487,6 +528,11 @@ uint64_t client_timers(uint64_t now)
 		check_wait(c, now);
 		if (!c->waiting)
 			continue;
+		if (c->wait_together) {
+			if (!next || now + TOGETHER_NS < next)
+				next = now + TOGETHER_NS;
+			continue;
+		}
 		if (c->wait_deadline && (!next || c->wait_deadline < next))
 			next = c->wait_deadline;
 		if (c->proc->stopping && (!next || now + 100000000 < next))
@@ -526,6 +572,7 @@ static int do_hello(struct client *c, const struct keep_hello *h)
 
 	if (c->proc || h->version != KEEP_VERSION)
 		return -EINVAL;
+	afar_catch_up();
 	p = proc_find(h->pid, h->start);
 	if (!p || p->gone)
 		return -ENOENT;
@@ -533,8 +580,12 @@ static int do_hello(struct client *c, const struct keep_hello *h)
 		return -ENOENT;
 	c->rdonly = h->flags & KEEP_HELLO_RDONLY;
 	err = check_access(c, p);
+	if (!err && !c->rdonly)
+		err = afar_attach(p);
 	if (err)
 		return err;
+	if (!c->rdonly)
+		afar_regain();
 	if (h->flags & KEEP_HELLO_EXCL)
 		list_for_each(o, &p->clients, proc_link)
 			if (!o->rdonly && !o->dead)
@@ -698,6 +749,8 @@ static void do_request(struct client *c, const struct keep_req *q,
 		return;
 	}
 	if (c->proc->gone) {
+		/* What is still to come of it, and of its children. */
+		source_drain(c, false);
 		reply(c, q->seq, -ENOENT, 0, NULL, 0);
 		return;
 	}

@@ -14,6 +14,8 @@
  *   capture.c  capture programs
  *   status.c   struct ctl_status of what is held
  *   source.c   system calls recorded by BPF instead (bpf/)
+ *   afar.c     children that BPF tells of, and nobody is attached to
+ *   btf.c      where the kernel has what BPF looks at
  *   follow.c   keeps the tracer on its tracee's CPU
  *   guard.c    the guardian: undoes what a killed keeper leaves behind
  *   probe.c    probes: breakpoints at their sites
@@ -110,6 +112,12 @@ struct proc {
 	struct probes *probes; /* probe.c; NULL: never had any */
 	struct proc *mm_of;    /* it runs in that one's memory, or NULL */
 	bool guest; /* kept attached for its memory's sake, followed by nobody */
+	/* afar.c */
+	bool afar;     /* it was born unattached: BPF knows it already */
+	bool summoned; /* those of its threads who are not attached are to be */
+	pid_t maker;   /* LWP_AFAR, in vfork(2) until it has a program, or 0 */
+	unsigned ndead; /* of its lwps */
+	struct ctl_rec_signal *fatal; /* to be told before its end, or NULL */
 
 	bool dirty; /* clients_dispatch() has something to tell */
 	struct list clients; /* handles on this process */
@@ -124,6 +132,8 @@ enum lwp_state {
 	LWP_STOPPED, /* held: PR_STOPPED */
 	LWP_PARKED,  /* ptrace-stopped while its record waits for room */
 	LWP_LISTEN,  /* in a group stop of its own, which we let be */
+	LWP_AFAR,    /* not attached: afar.c */
+	LWP_DEAD,    /* it was afar; freed by afar_serve() */
 };
 
 /* How the kernel sees the ptrace stop that a thread is in. */
@@ -189,6 +199,11 @@ struct lwp {
 	bool zombie;      /* dead but not reaped: never stops */
 	bool syscalls;    /* last resumed with PTRACE_SYSCALL */
 	bool newborn;     /* has not left the call that made it */
+	bool few;         /* the kernel does not attach us to its children */
+	bool fresh;       /* was afar, and has not stopped since */
+	bool denied;      /* cannot be attached: another's, or about to die */
+	bool left;        /* LWP_AFAR: a main thread that died before others, */
+	int status;       /* of this, by its own account */
 
 	/* why it is held */
 	bool istop;
@@ -258,6 +273,7 @@ struct client {
 	uint64_t wait_deadline; /* 0: none */
 	uint64_t wait_stops, wait_runs; /* of the target, at its start */
 	bool wait_directed; /* PCSTOP: ends when its directive is taken back */
+	bool wait_together; /* for afar_strict(); then the message again */
 	unsigned char *batch;
 	size_t batch_len, batch_done;
 	size_t batch_step; /* bytes of the message that waits */
@@ -372,8 +388,64 @@ uint64_t trace_timers(uint64_t now);
 bool trace_idle(void);
 /* There is just one thread to wait for. */
 bool trace_single(void);
+/* For afar.c: what is to be known of a process, a thread. */
+struct lwp *lwp_new(struct proc *p, pid_t tid);
+void lwp_free(struct lwp *l);
+/* It has another number now. */
+void lwp_renumber(struct lwp *l, pid_t tid);
+/* A child of parent's that is followed, without its thread yet; 0: start is to be
+ * looked up. */
+struct proc *proc_follow(struct proc *parent, pid_t pid, uint64_t start,
+			 bool afar);
+/* It was interrupted: is it still in vfork(2)? */
+void lwp_check_vfork(struct lwp *l);
+/* Attach to one that is afar: 0, or -errno. */
+int lwp_seize(struct lwp *l);
+/* One that is none of ours was attached: let go of it when it stops. */
+void trace_shun(pid_t tid);
 /* A thread that became a zombie never stops: find those (see lwp.zombie). */
 void proc_find_zombies(struct proc *p);
+
+/* -- afar.c -------------------------------------------------------------- */
+/* c records: may its processes' children be left alone from now on? */
+void afar_begin(struct client *c);
+/* Is it c by whose source that is done? */
+bool afar_is(const struct client *c);
+/* c records no more. */
+void afar_end(struct client *c);
+extern unsigned nafar; /* threads in state LWP_AFAR */
+/* Are p's children left alone? */
+bool afar_children(struct proc *p);
+/* Does BPF tell of all of them, those who are attached, too? */
+bool afar_tells(struct proc *p);
+/* Was that ever so, of anybody? */
+bool afar_ever(void);
+/* Have all that BPF has told so far been taken notice of. */
+void afar_catch_up(void);
+/* Do what could not be done where it turned out to be needed. */
+void afar_serve(void);
+/* Have those threads of p attached that are not: afar_serve(). */
+void afar_summon(struct proc *p);
+/* Nobody records any more: have the kernel attach us to children again. */
+void afar_regain(void);
+/* Attach to those threads of p that are not: 0 or -EBUSY. */
+int afar_attach(struct proc *p);
+/*
+ * Something is about to be wanted that only ptrace gives: attach to all, and
+ * leave no more children alone.  false: not all have heard of it yet; ask again.
+ */
+bool afar_strict(void);
+/* The kernel has attached us to it, after all. */
+void afar_attached(struct lwp *l);
+/* BPF's words.  Those of who is attached are not heeded: ptrace tells. */
+void afar_birth(struct client *c, const struct ctl_rec_fork *r, uint64_t start,
+		bool vfork);
+void afar_exec(const struct ctl_rec_exec *r);
+void afar_exit(struct client *c, struct ctl_rec_exit *r, bool group);
+/* fatal: it was sent, and is the end; else it was delivered, or ignored. */
+void afar_signal(struct ctl_rec_signal *r, bool fatal);
+/* The end of one of p's threads is about to be recorded: the signal's first. */
+void afar_last_words(struct proc *p);
 
 /* -- follow.c ------------------------------------------------------------ */
 /* A thread has stopped at a call or a probe: be where it is. */
@@ -436,6 +508,8 @@ void record_exec(struct lwp *l, pid_t old);
 void record_death(struct lwp *l, int status, bool last);
 /* A record of l (NULL: it is gone) that c's source has made. */
 void record_raw(struct client *c, struct lwp *l, const void *rec, unsigned len);
+/* A record that is complete, for all who want such of p. */
+void record_told(struct proc *p, const struct ctl_rec *r);
 /* n records were lost before they reached us. */
 void record_lost(struct client *c, uint64_t n);
 /* Store what waits, as far as there is room; runs threads so freed. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * main.c - the keeper process: ctlkeeper PID START SOCKET [CALLS|- [record]].
+ * main.c - the keeper process:
+ *	ctlkeeper PID START SOCKET [CALLS|- [record|follow]]
  *
  * libctl starts it (transport_keeper.c) for one process and waits for a struct
  * keep_ready on descriptor 3.  It attaches, listens, serves, and exits when no
@@ -292,6 +293,7 @@ static void serve(void)
 			streak = 0;
 			handle_io();
 		}
+		afar_serve();
 		clients_dispatch();
 	}
 }
@@ -425,8 +427,9 @@ int main(int argc, char **argv)
 	/* It has secrets of its tracees: neither core nor peeking. */
 	prctl(PR_SET_DUMPABLE, 0);
 	raise_limit();
-	if (argc > 5 && strcmp(argv[5], KEEP_RECORDS) == 0)
-		source_prepare();
+	if (argc > 5 && (strcmp(argv[5], KEEP_RECORDS) == 0 ||
+			 strcmp(argv[5], KEEP_FOLLOWS) == 0))
+		source_prepare(strcmp(argv[5], KEEP_FOLLOWS) == 0);
 	err = trace_attach(pid, start);
 	if (!err)
 		err = start_listening();

@@ -26,7 +26,8 @@
 
 #define KEEP_VERSION 1
 #define KEEP_NAME "ctlkeeper"
-#define KEEP_RECORDS "record" /* the last argument of one that will record */
+#define KEEP_RECORDS "record" /* the last argument of one that will record, */
+#define KEEP_FOLLOWS "follow" /* and children, too */
 #define KEEP_READY_FD 3 /* the keeper writes one struct keep_ready there   */
 
 #define KEEP_DATA (32U << 10) /* most bytes of payload                        */

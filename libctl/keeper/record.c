@@ -360,7 +360,7 @@ void cover_add(struct client *c, struct proc *p)
 	cv->proc = p;
 	list_add_tail(&cv->by_client, &c->covers);
 	list_add_tail(&cv->by_proc, &p->covers);
-	if (c->source)
+	if (c->source && !p->afar)
 		source_add(c, p);
 }
 
@@ -377,12 +377,12 @@ void cover_free(struct cover *cv)
 }
 
 /* A thread's handle records that thread; of followed children, all. */
-static bool covers(const struct cover *cv, const struct lwp *l, unsigned type)
+static bool covers(const struct cover *cv, pid_t tid, unsigned type)
 {
 	const struct client *c = cv->client;
 
 	return (c->record.events >> type & 1) && !c->invalid && !c->dead &&
-	       (!c->tid || c->tid == l->tid || c->proc != cv->proc);
+	       (!c->tid || c->tid == tid || c->proc != cv->proc);
 }
 
 static bool by_bpf(const struct client *c, unsigned type)
@@ -420,8 +420,26 @@ static void put_all(struct lwp *l, const void *rec)
 	struct cover *cv;
 
 	list_for_each(cv, &l->proc->covers, by_proc)
-		if (covers(cv, l, h->type))
+		if (covers(cv, l->tid, h->type))
 			ring_put(cv->client, l, rec, h->len);
+}
+
+/* BPF's word, in order by itself; nobody waits who could be parked. */
+void record_told(struct proc *p, const struct ctl_rec *r)
+{
+	const struct ctl_rec_signal *g = (const void *)r;
+	struct cover *cv;
+
+	list_for_each(cv, &p->covers, by_proc) {
+		const struct ctl_record *w = &cv->client->record;
+
+		if (covers(cv, r->tid, r->type) &&
+		    (r->type != CTL_REC_SIGNAL ||
+		     w->signals & CTL_SIGBIT(g->signo)) &&
+		    (r->type != CTL_REC_FAULT ||
+		     w->faults & CTL_FLTBIT(g->fault)))
+			ring_put(cv->client, NULL, r, r->len);
+	}
 }
 
 /* -- system calls --------------------------------------------------------- */
@@ -489,8 +507,8 @@ void record_entry(struct lwp *l)
 	list_for_each(cv, &l->proc->covers, by_proc) {
 		struct client *c = cv->client;
 
-		if (c->source || !(covers(cv, l, CTL_REC_SYSCALL) ||
-		      covers(cv, l, CTL_REC_SYSENTRY)) ||
+		if (c->source || !(covers(cv, l->tid, CTL_REC_SYSCALL) ||
+		      covers(cv, l->tid, CTL_REC_SYSENTRY)) ||
 		    !selects(c, l))
 			continue;
 		d = draft_of(l, c);
@@ -498,7 +516,7 @@ void record_entry(struct lwp *l)
 			continue;
 		draft_begin(d, l, 0);
 		capture_run(l, d, CTL_AT_ENTRY, 0);
-		if (covers(cv, l, CTL_REC_SYSENTRY)) {
+		if (covers(cv, l->tid, CTL_REC_SYSENTRY)) {
 			r = (void *)d->buf;
 			r->h.type = CTL_REC_SYSENTRY;
 			r->h.len = d->len;
@@ -519,7 +537,7 @@ void record_exit(struct lwp *l, int64_t ret, unsigned flags)
 	list_for_each(cv, &l->proc->covers, by_proc) {
 		struct client *c = cv->client;
 
-		if (!covers(cv, l, CTL_REC_SYSCALL) || !selects(c, l))
+		if (!covers(cv, l->tid, CTL_REC_SYSCALL) || !selects(c, l))
 			continue;
 		/* A call that was aborted never reaches BPF. */
 		if (c->source && !(flags & CTL_RECF_ABORTED))
@@ -566,7 +584,7 @@ void record_signal(struct lwp *l, const siginfo_t *si, int flt, uint64_t pc)
 	list_for_each(cv, &l->proc->covers, by_proc) {
 		const struct ctl_record *w = &cv->client->record;
 
-		if (covers(cv, l, type) && ((flt ? w->faults : w->signals) & bit))
+		if (covers(cv, l->tid, type) && ((flt ? w->faults : w->signals) & bit))
 			ring_put(cv->client, l, &r, sizeof(r));
 	}
 }
@@ -613,7 +631,7 @@ unsigned record_probe(struct lwp *l, struct client *owner,
 	list_for_each(cv, &l->proc->covers, by_proc) {
 		struct client *c = cv->client;
 
-		if (!covers(cv, l, CTL_REC_PROBE) || (owner && owner != c))
+		if (!covers(cv, l->tid, CTL_REC_PROBE) || (owner && owner != c))
 			continue;
 		source_drain(c, true); /* what came before it */
 		before = c->ring.info->lost;

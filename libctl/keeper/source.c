@@ -9,7 +9,9 @@
  * own, and the keeper hands the records on to the handle's ring from time to
  * time.  Everything else - forks, signals, exec, exits, stops - comes by
  * ptrace as before, so the two have to be put in order: whatever was recorded
- * before a ptrace event is handed on before that event's record.
+ * before a ptrace event is handed on before that event's record.  But children
+ * may be left to BPF altogether (bpf/family.bpf.c): what it tells of those comes
+ * through the same ring, and goes to afar.c.
  *
  * Lossless (P6): BPF cannot wait.  When its ring is half full, or as much was
  * taken out of it for the sake of order and waits for room, the target's threads
@@ -36,6 +38,7 @@
 
 #include "bpf/shared.h"
 #include "source.skel.h"
+#include "family.skel.h"
 
 /* While records come: how full the ring gets before we are woken, and how
  * long they lie there at most. */
@@ -44,14 +47,17 @@
 
 struct source {
 	struct source_bpf *skel;
+	struct family_bpf *family; /* NULL: nobody is told of children */
 	struct ring_buffer *ring;
 	struct src_program *programs; /* the map, SRC_PROGRAMS of them */
 	uint64_t *traced;	      /* the map, a bit a process number */
 	struct client *client;
 	uint64_t lost;  /* of skel's count, told to the client */
+	uint64_t missed; /* births and the like, told to the client */
 	uint64_t next;  /* the next look, 0: asleep until woken */
 	uint64_t count; /* records handed on since the last look */
 	bool all;       /* the drain is source_drain(c, true) */
+	bool draining;  /* one is being handed on: all before it were */
 	bool throttling;
 	pid_t hold;     /* its -EINTR is ours */
 };
@@ -205,22 +211,12 @@ static struct ctl_rec_syscall *join(struct ctl_rec_syscall *first,
 	return r;
 }
 
-static int on_record(void *ctx, void *data, size_t size)
+static void on_call(struct source *src, struct ctl_rec_syscall *r)
 {
-	static uint64_t copy[CTL_REC_BYTES / 8];
-	struct source *src = ctx;
 	struct client *c = src->client;
-	struct ctl_rec_syscall *r = data;
+	struct lwp *l = lwp_of(r->h.tid);
 	struct held *h = NULL;
-	struct lwp *l;
 
-	if (size < sizeof(*r) || size > sizeof(copy) || r->h.len != size)
-		return 0;
-	/* The ring is mapped for reading only. */
-	memcpy(copy, r, size);
-	r = (void *)copy;
-	src->count++;
-	l = lwp_of(r->h.tid);
 	if (l && r->h.type == CTL_REC_SYSCALL) {
 		h = held_of(l, c);
 		if (h && continues(&h->rec, r) &&
@@ -233,15 +229,112 @@ static int on_record(void *ctx, void *data, size_t size)
 		if (restarts(r->ret) ||
 		    (r->ret == -EINTR && src->hold == r->h.tid)) {
 			if (h && r == &h->rec)
-				return 0;
+				return;
 			held_free(h);
 			h = NULL;
 			if (held_set(c, l, r))
-				return 0;
+				return;
 		}
 	}
 	record_raw(c, l, r, r->h.len);
 	held_free(h);
+}
+
+/* Its names are on the way up; here is the path, padded, and its record. */
+static void on_exec(struct src_exec *x)
+{
+	static struct {
+		struct ctl_rec_exec r;
+		char path[SRC_PATH + 2 * SRC_NAME];
+	} to;
+	size_t len = x->r.pathlen, used = 0, n;
+	const char *names = (const char *)x->names, *name;
+	char link[64];
+	ssize_t got;
+
+	memset(&to, 0, sizeof(to));
+	to.r = x->r;
+	to.r.h.flags = 0;
+	while (len) {
+		/* The last one that is left. */
+		for (n = 1; n < len && names[len - n - 1]; n++)
+			;
+		name = names + len - n;
+		to.path[used++] = '/';
+		memcpy(to.path + used, name, n - 1);
+		used += n - 1;
+		len -= n;
+	}
+	if (x->r.h.flags & SRC_EXEC_DELETED)
+		used += sprintf(to.path + used, " (deleted)");
+	if (x->r.h.flags & SRC_EXEC_CUT) {
+		/* Too long: if it still runs, the kernel can tell. */
+		snprintf(link, sizeof(link), "/proc/%d/exe", x->r.h.pid);
+		got = readlink(link, to.path, SRC_PATH - 1);
+		used = got > 0 ? got : 0;
+		memset(to.path + used, 0, sizeof(to.path) - used);
+	}
+	to.r.pathlen = used ? used + 1 : 0;
+	to.r.h.len = sizeof(to.r) + ((to.r.pathlen + 7) & ~7U);
+	afar_exec(&to.r);
+}
+
+/* What became of a child, or of one that has children. */
+static void on_life(struct client *c, void *data, size_t size)
+{
+	struct ctl_rec *h = data;
+	struct src_birth *b = data;
+	struct ctl_rec_exit *x = data;
+	struct src_exec *e = data;
+	bool group, last;
+
+	switch (h->type) {
+	case CTL_REC_FORK:
+		if (size != sizeof(*b))
+			return;
+		h->len = sizeof(b->r);
+		afar_birth(c, &b->r, b->start, b->vfork);
+		return;
+	case CTL_REC_EXIT:
+		if (size != sizeof(*x))
+			return;
+		group = h->flags & SRC_EXIT_GROUP;
+		h->flags = 0;
+		afar_exit(c, x, group);
+		return;
+	case CTL_REC_EXEC:
+		if (size < sizeof(e->r) || e->r.pathlen > size - sizeof(e->r) ||
+		    e->r.pathlen > sizeof(e->names))
+			return;
+		on_exec(e);
+		return;
+	case CTL_REC_SIGNAL:
+		if (size != sizeof(struct ctl_rec_signal))
+			return;
+		last = h->flags & SRC_SIGNAL_FATAL;
+		h->flags = 0;
+		afar_signal(data, last);
+		return;
+	}
+}
+
+static int on_record(void *ctx, void *data, size_t size)
+{
+	static uint64_t copy[CTL_REC_BYTES / 8];
+	struct source *src = ctx;
+	struct client *c = src->client;
+	struct ctl_rec *h = (void *)copy;
+
+	if (size < sizeof(*h) || size > sizeof(copy) ||
+	    ((struct ctl_rec *)data)->len != size)
+		return 0;
+	/* The ring is mapped for reading only. */
+	memcpy(copy, data, size);
+	src->count++;
+	if (h->type != CTL_REC_SYSCALL && h->type != CTL_REC_SYSENTRY)
+		on_life(c, copy, size);
+	else if (size >= sizeof(struct ctl_rec_syscall))
+		on_call(src, (void *)copy);
 	/* One that waits for room stops us, unless all has to be taken. */
 	return !src->all && !list_empty(&c->backlog) ? -EAGAIN : 0;
 }
@@ -265,34 +358,76 @@ bool source_throttles(struct proc *p)
 	return false;
 }
 
+static bool is_full(const struct source *src)
+{
+	return src->skel->bss->full ||
+	       (src->family && src->family->bss->full);
+}
+
 void source_drain(struct client *c, bool all)
 {
 	struct source *src = c->source;
 	uint64_t lost;
 	int r = 0;
 
-	if (!src)
+	if (!src || src->draining)
 		return;
 	src->all = all;
+	src->draining = true;
 	if (all || list_empty(&c->backlog))
 		r = ring_buffer__consume(src->ring);
-	src->all = false;
+	src->all = src->draining = false;
 	lost = __atomic_load_n(&src->skel->bss->lost, __ATOMIC_RELAXED);
+	if (src->family)
+		lost += __atomic_load_n(&src->family->bss->lost,
+					__ATOMIC_RELAXED);
 	if (lost != src->lost) {
 		record_lost(c, lost - src->lost);
 		src->lost = lost;
 	}
 	if (r == -EAGAIN || !list_empty(&c->backlog)) {
-		if ((src->skel->bss->full ||
+		if ((is_full(src) ||
 		     c->backlog_len >= SRC_RING_BYTES / 2) &&
 		    !(c->ring.flags & CTL_RING_DROP))
 			throttle(c, true);
 		return;
 	}
-	if (src->skel->bss->full || src->throttling) {
+	if (is_full(src) || src->throttling) {
 		src->skel->bss->full = 0;
+		if (src->family)
+			src->family->bss->full = 0;
 		throttle(c, false);
 	}
+}
+
+/*
+ * The kernel runs no program for a thread that comes in between another's on the
+ * same CPU, where that can be.  Of a child so missed nothing was recorded.
+ */
+static void count_missed(struct source *src)
+{
+	struct bpf_program *prog;
+	struct bpf_prog_info info;
+	uint64_t missed = 0;
+	uint32_t len;
+
+	bpf_object__for_each_program(prog, src->family->obj) {
+		memset(&info, 0, sizeof(info));
+		len = sizeof(info);
+		if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info,
+					   &len) == 0)
+			missed += info.recursion_misses;
+	}
+	if (missed > src->missed)
+		record_lost(src->client, missed - src->missed);
+	src->missed = missed;
+}
+
+static void wake_at(struct source *src, uint64_t mark)
+{
+	src->skel->data->wake_mark = mark;
+	if (src->family)
+		src->family->data->wake_mark = mark;
 }
 
 /* Woken: from now on look from time to time, until nothing comes. */
@@ -300,12 +435,14 @@ static void look(struct source *src)
 {
 	src->count = 0;
 	source_drain(src->client, false);
+	if (src->family)
+		count_missed(src);
 	if (src->count || !list_empty(&src->client->backlog)) {
-		src->skel->data->wake_mark = MARK_BYTES;
+		wake_at(src, MARK_BYTES);
 		src->next = now_ns() + FLUSH_NS;
 		keeper_timer(src->next);
 	} else {
-		src->skel->data->wake_mark = 1;
+		wake_at(src, 1);
 		src->next = 0;
 		/* One may have come between the two. */
 		source_drain(src->client, false);
@@ -368,6 +505,11 @@ void source_forget(struct lwp *l)
 		held_free(list_entry(l->helds.next, struct held, link));
 }
 
+void source_final(struct client *c, struct lwp *l)
+{
+	held_put(c, l);
+}
+
 void source_death(struct client *c, struct lwp *l)
 {
 	source_drain(c, true);
@@ -381,7 +523,11 @@ static void trace(struct client *c, pid_t pid, bool on)
 	uint64_t *word = &c->source->traced[pid / 64];
 	uint64_t bit = 1ULL << (pid % 64);
 
-	*word = on ? *word | bit : *word & ~bit;
+	/* BPF does the same, with others. */
+	if (on)
+		__atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED);
 }
 
 void source_add(struct client *c, struct proc *p)
@@ -391,7 +537,14 @@ void source_add(struct client *c, struct proc *p)
 
 void source_remove(struct client *c, struct proc *p)
 {
-	trace(c, p->pid, false);
+	/* BPF has seen to it, and the number may be a child's by now. */
+	if (!c->source->family || !c->source->family->bss->family)
+		trace(c, p->pid, false);
+}
+
+void source_disown(struct client *c, pid_t pid)
+{
+	trace(c, pid, false);
 }
 
 int source_program(struct client *c, unsigned k)
@@ -446,6 +599,7 @@ static void source_free(struct source *src)
 		munmap(src->programs, SRC_PROGRAMS * sizeof(*src->programs));
 	if (src->traced)
 		munmap(src->traced, SRC_PIDS / 8);
+	family_bpf__destroy(src->family);
 	source_bpf__destroy(src->skel);
 	free(src);
 }
@@ -460,6 +614,7 @@ void source_close(struct client *c)
 		return;
 	/* Where ptrace goes on with it, what was recorded so far comes first. */
 	source_drain(c, true);
+	afar_end(c);
 	throttle(c, false);
 	list_for_each(cv, &c->covers, by_client)
 		list_for_each(l, &cv->proc->lwps, link)
@@ -485,11 +640,55 @@ static int map_maps(struct source *src)
 	return src->programs && src->traced ? 0 : -errno;
 }
 
-/* All that takes long and does not depend on whose it will be; NULL: errno. */
-static struct source *make(void)
+/* Before the object is loaded: another shares it. */
+static int make_map(struct bpf_map *map)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts,
+		    .map_flags = bpf_map__map_flags(map));
+	int fd, err;
+
+	fd = bpf_map_create(bpf_map__type(map), bpf_map__name(map),
+			    bpf_map__key_size(map), bpf_map__value_size(map),
+			    bpf_map__max_entries(map), &opts);
+	if (fd < 0)
+		return -errno;
+	err = bpf_map__reuse_fd(map, fd);
+	close(fd);
+	return err;
+}
+
+static struct family_bpf *make_family(const struct source *src)
+{
+	struct family_bpf *f = family_bpf__open();
+
+	if (!f)
+		return NULL;
+	if (btf_offsets(&f->bss->offsets) &&
+	    bpf_map__reuse_fd(f->maps.ring,
+			      bpf_map__fd(src->skel->maps.ring)) == 0 &&
+	    bpf_map__reuse_fd(f->maps.traced,
+			      bpf_map__fd(src->skel->maps.traced)) == 0 &&
+	    family_bpf__load(f) == 0)
+		return f;
+	family_bpf__destroy(f);
+	return NULL;
+}
+
+static void *prepare_family(void *src)
+{
+	return make_family(src);
+}
+
+/*
+ * All that takes long and does not depend on whose it will be; NULL: errno.
+ * follow: what is needed for children, too, beside that.
+ */
+static struct source *make(bool follow)
 {
 	struct source *src = calloc(1, sizeof(*src));
+	void *family = NULL;
 	int err = -ENOMEM;
+	pthread_t t;
 
 	if (!src)
 		goto fail;
@@ -498,7 +697,16 @@ static struct source *make(void)
 		err = -errno;
 		goto fail;
 	}
+	err = make_map(src->skel->maps.ring);
+	if (!err)
+		err = make_map(src->skel->maps.traced);
+	if (err)
+		goto fail;
+	follow = follow && pthread_create(&t, NULL, prepare_family, src) == 0;
 	err = source_bpf__load(src->skel);
+	if (follow)
+		pthread_join(t, &family);
+	src->family = family;
 	if (!err)
 		err = map_maps(src);
 	if (err)
@@ -514,17 +722,41 @@ fail:
 	return NULL;
 }
 
+bool source_family(struct client *c)
+{
+	struct source *src = c->source;
+
+	if (!src->family)
+		src->family = make_family(src);
+	if (!src->family)
+		return false;
+	if (!src->family->links.born && family_bpf__attach(src->family) < 0) {
+		family_bpf__destroy(src->family);
+		src->family = NULL;
+		return false;
+	}
+	src->family->data->wake_mark = src->skel->data->wake_mark;
+	src->family->bss->family = 1;
+	return true;
+}
+
+void source_family_end(struct client *c)
+{
+	c->source->family->bss->family = 0;
+	source_drain(c, true);
+}
+
 /* Made by a thread of its own, for the first who asks. */
 static pthread_t maker;
-static bool making;
+static bool making, following;
 
 static void *prepare(void *arg)
 {
 	(void)arg;
-	return make();
+	return make(following);
 }
 
-void source_prepare(void)
+void source_prepare(bool follow)
 {
 	sigset_t all, old;
 
@@ -534,6 +766,7 @@ void source_prepare(void)
 	/* Signals are the tracer's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
+	following = follow;
 	making = pthread_create(&maker, NULL, prepare, NULL) == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
@@ -567,7 +800,7 @@ int source_open(struct client *c)
 	libbpf_set_print(quiet);
 	src = prepared();
 	if (!src)
-		src = make();
+		src = make(false);
 	if (!src) {
 		err = -errno;
 		goto fail;

@@ -9,12 +9,18 @@
 #include "keeper.h"
 
 #ifdef HAVE_BPF
+struct src_offsets;
+
+/* btf.c: where the running kernel has these; false: they are not all known. */
+bool btf_offsets(struct src_offsets *o);
+
 /* May BPF be used at all?  0 or -errno */
 int source_allowed(void);
 /* Which source of events there is, and if not BPF why. */
 const char *source_describe(void);
-/* Somebody will want to record: make ready what takes long, beside the rest. */
-void source_prepare(void);
+/* Somebody will want to record, and to follow children?  Make ready what takes
+ * long, beside the rest. */
+void source_prepare(bool follow);
 /* Nobody wanted to. */
 void source_end(void);
 /*
@@ -43,6 +49,16 @@ void source_hold(struct lwp *l);
 /* The thread does something else now, or is gone: what was held is final. */
 void source_unhold(struct lwp *l);
 void source_forget(struct lwp *l);
+/* The same of what is held for c, where all before it was handed on. */
+void source_final(struct client *c, struct lwp *l);
+/*
+ * Tell of children, too, and what becomes of them: afar.c.  false: it cannot be
+ * done here.
+ */
+bool source_family(struct client *c);
+void source_family_end(struct client *c);
+/* A child that BPF has taken for one to be traced, and is not. */
+void source_disown(struct client *c, pid_t pid);
 /* The thread died: of the call it was in a record was made. */
 void source_death(struct client *c, struct lwp *l);
 #else
@@ -50,7 +66,7 @@ static inline const char *source_describe(void)
 {
 	return "ptrace: built without BPF";
 }
-#define source_prepare() ((void)0)
+#define source_prepare(follow) ((void)(follow))
 #define source_end() ((void)0)
 static inline int source_open(struct client *c)
 {
@@ -70,6 +86,10 @@ static inline int source_open(struct client *c)
 #define source_unhold(l) ((void)(l))
 #define source_forget(l) ((void)(l))
 #define source_death(c, l) ((void)(c), (void)(l))
+#define source_final(c, l) ((void)(c), (void)(l))
+#define source_family(c) ((void)(c), false)
+#define source_family_end(c) ((void)(c))
+#define source_disown(c, pid) ((void)(c), (void)(pid))
 #endif
 
 #endif

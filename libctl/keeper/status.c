@@ -45,7 +45,7 @@ void status_lwp(struct lwp *l, struct ctl_lwpstatus *s)
 	}
 	if (l->insys)
 		copy_call(s, l->nr, l->abi, l->arg);
-	else if (!(s->flags & PR_STOPPED) && l->state == LWP_RUNNING)
+	else if (l->state == LWP_RUNNING || l->state == LWP_AFAR)
 		ctl_proc_syscall(p->pid, l->tid, s);
 	if (l->state != LWP_STOPPED)
 		return;

@@ -48,10 +48,12 @@
 #define PTRACE_EVENT_STOP 128
 #endif
 
+/* Without CHILDREN: of those whose children are left alone (afar.c). */
+#define CHILDREN \
+	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEVFORKDONE)
 #define OPTIONS                                                     \
-	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE |              \
-	 PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |                 \
-	 PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXEC)
+	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | CHILDREN |   \
+	 PTRACE_O_TRACEEXEC)
 
 struct list procs = { &procs, &procs };
 
@@ -88,7 +90,7 @@ static unsigned nlwps; /* in all */
 
 bool trace_single(void)
 {
-	return nlwps == 1;
+	return nlwps - nafar == 1;
 }
 
 static struct lwp *lwp_find(pid_t tid)
@@ -101,7 +103,7 @@ static struct lwp *lwp_find(pid_t tid)
 	return NULL;
 }
 
-static struct lwp *lwp_new(struct proc *p, pid_t tid)
+struct lwp *lwp_new(struct proc *p, pid_t tid)
 {
 	struct lwp *l = calloc(1, sizeof(*l));
 
@@ -119,7 +121,7 @@ static struct lwp *lwp_new(struct proc *p, pid_t tid)
 	return l;
 }
 
-static void lwp_free(struct lwp *l)
+void lwp_free(struct lwp *l)
 {
 	record_forget(l);
 	probe_thread_gone(l);
@@ -127,8 +129,17 @@ static void lwp_free(struct lwp *l)
 	list_del(&l->hash);
 	list_del(&l->link);
 	l->proc->nlwp--;
+	l->proc->ndead -= l->state == LWP_DEAD;
+	nafar -= l->state == LWP_AFAR;
 	nlwps--;
 	free(l);
+}
+
+void lwp_renumber(struct lwp *l, pid_t tid)
+{
+	list_del(&l->hash);
+	l->tid = tid;
+	list_add_tail(&l->hash, bucket(tid));
 }
 
 static struct proc *proc_new(pid_t pid, uint64_t start)
@@ -186,6 +197,7 @@ void proc_unref(struct proc *p)
 	if (p->pidfd >= 0)
 		close(p->pidfd);
 	list_del(&p->link);
+	free(p->fatal);
 	free(p);
 }
 
@@ -422,6 +434,32 @@ void lwp_guard(struct lwp *l)
 	l->guard = guard_signal(l->proc, l->tid, &si);
 }
 
+static unsigned long options(bool few)
+{
+	return (few ? OPTIONS & ~CHILDREN : OPTIONS) |
+	       (tied ? PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP : 0);
+}
+
+/* Of a ptrace-stopped thread: is the kernel to attach us to its children? */
+static void set_options(struct lwp *l)
+{
+	bool few = afar_children(l->proc);
+
+	if (l->few != few &&
+	    pt(PTRACE_SETOPTIONS, l->tid, 0, options(few)) == 0)
+		l->few = few;
+}
+
+int lwp_seize(struct lwp *l)
+{
+	bool few = afar_children(l->proc);
+
+	if (pt(PTRACE_SEIZE, l->tid, 0, options(few)) < 0)
+		return -errno;
+	l->few = few;
+	return 0;
+}
+
 /* Let a ptrace-stopped thread go.  It may have died: then wait4() tells. */
 static void lwp_resume(struct lwp *l)
 {
@@ -439,6 +477,7 @@ static void lwp_resume(struct lwp *l)
 	}
 	guard_remove(l->guard);
 	l->guard = -1;
+	set_options(l);
 	repair_run(l);
 	if (l->kind == STOP_SIGNAL)
 		sig = l->cursig;
@@ -492,6 +531,8 @@ void proc_throttle(struct proc *p)
 	list_for_each(l, &p->lwps, link)
 		if (on && l->state == LWP_RUNNING)
 			lwp_interrupt(l);
+		else if (on && l->state == LWP_AFAR)
+			afar_summon(p);
 		else if (!on && !l->npending)
 			lwp_unpark(l);
 }
@@ -551,6 +592,20 @@ static void settle(struct lwp *l)
 	hold(l, PR_REQUESTED, 0);
 }
 
+/*
+ * BPF tells when the child has a program of its own, but no sooner than it is read,
+ * and the thread may be running since.  If it still waits, it will be stopped
+ * before it runs: it was interrupted.
+ */
+void lwp_check_vfork(struct lwp *l)
+{
+	struct ctl_procinfo pi;
+
+	if (l->vforking && l->few &&
+	    ctl_proc_info(l->proc->pid, l->tid, &pi) == 0 && pi.state != 'D')
+		l->vforking = false;
+}
+
 void lwp_dstop(struct lwp *l)
 {
 	switch (l->state) {
@@ -562,10 +617,17 @@ void lwp_dstop(struct lwp *l)
 	case LWP_NEW:
 		l->dstop = true;
 		return;
+	case LWP_AFAR:
+		l->dstop = true;
+		afar_summon(l->proc);
+		return;
 	case LWP_RUNNING:
 	case LWP_LISTEN:
 		l->dstop = true;
 		lwp_interrupt(l);
+		lwp_check_vfork(l);
+		return;
+	case LWP_DEAD:
 		return;
 	}
 }
@@ -896,16 +958,12 @@ static void let_go(pid_t tid)
 	pt(PTRACE_DETACH, tid, 0, 0);
 }
 
-static void adopt(struct proc *p, pid_t tid)
+/* l: NULL, if there was no memory for it. */
+static void take_early(struct lwp *l, pid_t tid)
 {
 	struct early *e, *tmp;
-	struct lwp *l = lwp_new(p, tid);
 	int status = 0;
 
-	if (l) {
-		l->state = LWP_NEW;
-		l->dstop = p->stopping;
-	}
 	list_for_each_safe(e, tmp, &earlies, link) {
 		if (e->tid != tid)
 			continue;
@@ -918,6 +976,19 @@ static void adopt(struct proc *p, pid_t tid)
 			let_go(tid); /* out of memory: at least not stuck */
 		return;
 	}
+}
+
+static void adopt(struct proc *p, pid_t tid)
+{
+	struct lwp *l = lwp_new(p, tid);
+
+	if (l) {
+		l->state = LWP_NEW;
+		l->dstop = p->stopping;
+		/* As its maker's, which we do not know; set it at its stop. */
+		l->few = !afar_children(p);
+	}
+	take_early(l, tid);
 }
 
 /* It runs in the memory of its parent, where our breakpoints are. */
@@ -933,14 +1004,16 @@ static void take_guest(struct proc *parent, pid_t pid)
 	adopt(p, pid);
 }
 
-static void follow(struct proc *parent, pid_t pid)
+struct proc *proc_follow(struct proc *parent, pid_t pid, uint64_t start,
+			 bool afar)
 {
-	struct proc *p = proc_new(pid, 0);
+	struct proc *p = proc_new(pid, start);
 	struct cover *cv;
 	const char *slash = strrchr(socket_path, '/');
 
 	if (!p)
-		return;
+		return NULL;
+	p->afar = afar;
 	p->from = parent;
 	p->modes = parent->modes;
 	p->sigtrace = parent->sigtrace;
@@ -961,6 +1034,15 @@ static void follow(struct proc *parent, pid_t pid)
 		if (symlink(slash + 1, p->link_path) < 0)
 			p->link_path[0] = '\0';
 	}
+	return p;
+}
+
+static void follow(struct proc *parent, pid_t pid)
+{
+	struct proc *p = proc_follow(parent, pid, 0, false);
+
+	if (!p)
+		return;
 	probe_birth_followed(parent, p);
 	adopt(p, pid);
 }
@@ -973,7 +1055,7 @@ struct shy {
 };
 static struct list shies = { &shies, &shies };
 
-static void shun(pid_t tid)
+void trace_shun(pid_t tid)
 {
 	struct early *e, *tmp;
 	struct shy *s;
@@ -1004,6 +1086,8 @@ static void on_birth(struct lwp *l, int event)
 	unsigned long msg = 0;
 	unsigned kind = event == PTRACE_EVENT_VFORK ? CTL_FORK_VFORK :
 						      CTL_FORK_FORK;
+	struct ctl_procinfo pi;
+	struct lwp *born;
 	pid_t tid;
 
 	if (pt(PTRACE_GETEVENTMSG, l->tid, 0, (unsigned long)&msg) < 0)
@@ -1011,6 +1095,26 @@ static void on_birth(struct lwp *l, int event)
 	tid = msg;
 	if (event == PTRACE_EVENT_VFORK)
 		l->vforking = true;
+	/* BPF was first, and thought that it would be left alone? */
+	afar_catch_up();
+	born = lwp_find(tid);
+	if (born) {
+		if (born->state == LWP_AFAR)
+			afar_attached(born);
+		take_early(born, tid);
+		return;
+	}
+	if (afar_ever()) {
+		/* It did not wait for its maker to tell of it, and is dead. */
+		if (ctl_proc_info(tid, 0, &pi) < 0 ||
+		    pi.tracer != getpid() || pi.state == 'Z' || pi.state == 'X')
+			return;
+		/* Told, and nothing else. */
+		if (afar_tells(p) && !(p->modes & PR_FORK)) {
+			trace_shun(tid);
+			return;
+		}
+	}
 	/* The kernel calls it by its flags and exit signal, whatever it is. */
 	if (is_thread_of(p->pid, tid)) {
 		record_fork(l, p->pid, tid, CTL_FORK_THREAD);
@@ -1023,7 +1127,7 @@ static void on_birth(struct lwp *l, int event)
 	else if (probe_birth_unfollowed(p, tid))
 		take_guest(p, tid);
 	else
-		shun(tid);
+		trace_shun(tid);
 }
 
 static void on_unknown(pid_t tid, int status)
@@ -1276,7 +1380,8 @@ static bool on_secure_exec(struct lwp *l)
 	return keep;
 }
 
-static void on_exec(struct lwp *l)
+/* told: BPF has recorded it. */
+static void on_exec(struct lwp *l, bool told)
 {
 	struct proc *p = l->proc;
 	struct lwp *m, *tmp;
@@ -1304,9 +1409,7 @@ static void on_exec(struct lwp *l)
 				if (cv->client->source)
 					source_death(cv->client, l);
 			lwp_free(l);
-			list_del(&caller->hash);
-			caller->tid = p->pid;
-			list_add_tail(&caller->hash, bucket(caller->tid));
+			lwp_renumber(caller, p->pid);
 			l = caller;
 			l->interrupted = false; /* this stop ate it */
 		}
@@ -1330,7 +1433,8 @@ static void on_exec(struct lwp *l)
 		return;
 	}
 	l->kind = STOP_TRAP;
-	record_exec(l, old);
+	if (!told)
+		record_exec(l, old);
 	if (!is_roots(p) && exec_was_secure(p) && on_secure_exec(l))
 		return;
 	settle(l);
@@ -1348,7 +1452,7 @@ static bool is_exit(int abi, unsigned nr)
 static void on_death(struct lwp *l, int status)
 {
 	struct proc *p = l->proc;
-	bool last = p->nlwp == 1;
+	bool last = p->nlwp - p->ndead == 1;
 	struct cover *cv;
 
 	/* One that was held at its entry to exit was not recorded then. */
@@ -1356,6 +1460,7 @@ static void on_death(struct lwp *l, int status)
 		record_exit(l, 0, WIFEXITED(status) && is_exit(l->abi, l->nr) ?
 					  CTL_RECF_NORETURN :
 					  CTL_RECF_UNFINISHED);
+	afar_last_words(p);
 	record_death(l, status, last);
 	lwp_free(l);
 	if (last) {
@@ -1732,8 +1837,22 @@ static void on_trap(struct lwp *l, int sig)
 void trace_event(pid_t tid, int status)
 {
 	struct lwp *l = lwp_find(tid);
+	bool fresh = false;
 	int sig, event;
 
+	if (!l || l->state == LWP_AFAR || l->fresh) {
+		/* What BPF told before may be of this. */
+		afar_catch_up();
+		l = lwp_find(tid);
+	}
+	if (l && l->state == LWP_AFAR)
+		afar_attached(l);
+	if (l) {
+		fresh = l->fresh;
+		l->fresh = false;
+		if (l->few)
+			l->vforking = false; /* it would not have stopped */
+	}
 	if (!l) {
 		if (WIFSTOPPED(status) || !guard_ended(tid))
 			on_unknown(tid, status);
@@ -1753,7 +1872,7 @@ void trace_event(pid_t tid, int status)
 		return;
 	case PTRACE_EVENT_EXEC:
 		l->interrupted = false;
-		on_exec(l);
+		on_exec(l, fresh);
 		return;
 	case PTRACE_EVENT_FORK:
 	case PTRACE_EVENT_VFORK:
@@ -1851,8 +1970,6 @@ bool trace_tied(void)
 
 int trace_attach(pid_t pid, uint64_t start)
 {
-	const unsigned long options =
-		OPTIONS | (tied ? PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP : 0);
 	struct proc *p;
 	struct lwp *l;
 	uint64_t check;
@@ -1873,7 +1990,7 @@ int trace_attach(pid_t pid, uint64_t start)
 		for (i = 0; i < n; i++) {
 			if (lwp_find(tids[i]))
 				continue;
-			if (pt(PTRACE_SEIZE, tids[i], 0, options) < 0) {
+			if (pt(PTRACE_SEIZE, tids[i], 0, options(false)) < 0) {
 				err = errno;
 				if (vanished(pid, tids[i], err))
 					continue;

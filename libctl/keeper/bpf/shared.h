@@ -4,6 +4,8 @@
 #define CTL_BPF_SHARED_H
 
 #define SRC_RING_BYTES (8U << 20)
+/* Of these, kept free of calls: births and ends shall find room. */
+#define SRC_RESERVE (SRC_RING_BYTES / 16)
 #define SRC_PIDS (1U << 22)	   /* process numbers are below */
 #define SRC_PROGRAMS (2 * CTL_SYSSET_BITS) /* native, then compat */
 /*
@@ -40,5 +42,48 @@ struct src_slot {
 	struct ctl_rec_syscall rec;
 	__u8 data[SRC_DATA];
 };
+
+/*
+ * Where the kernel keeps what a family's records are made of: offsets, and of a
+ * member of a member the sum.
+ */
+struct src_offsets {
+	/* task_struct, signal_struct */
+	__u32 pid, tgid, exit_code, start, signal;
+	__u32 signal_flags, group_code, live;
+	/* linux_binprm, file */
+	__u32 bprm_file, file_mnt, file_dentry;
+	/* dentry, vfsmount, mount */
+	__u32 parent, name, pprev;
+	__u32 mnt_root, mount_mnt, mount_parent, mountpoint;
+};
+
+struct src_birth {
+	struct ctl_rec_fork r;
+	__u64 start; /* CLOCK_BOOTTIME ns */
+	__u32 vfork; /* the maker waits for it */
+	__u32 pad;
+};
+
+/* struct ctl_rec_exit's h.flags: the status is the whole process's. */
+#define SRC_EXIT_GROUP 1
+
+/* struct ctl_rec_signal's h.flags: the process ends of it, and it was not
+ * delivered first. */
+#define SRC_SIGNAL_FATAL 1
+
+/*
+ * The names on the way from the file up to the root, each with its NUL:
+ * r.pathlen bytes.
+ */
+#define SRC_PATH 4096U
+#define SRC_NAME 256U
+struct src_exec {
+	struct ctl_rec_exec r;
+	__u8 names[SRC_PATH + SRC_NAME];
+};
+/* Its h.flags. */
+#define SRC_EXEC_DELETED 1
+#define SRC_EXEC_CUT 2 /* there are more */
 
 #endif

@@ -161,7 +161,8 @@ static void emit(struct src_slot *s, __u32 type)
 		flags = BPF_RB_FORCE_WAKEUP;
 	if (avail >= SRC_RING_BYTES / 2)
 		full = 1;
-	if (bpf_ringbuf_output(&ring, &s->rec, sizeof(s->rec) + len, flags) < 0)
+	if (avail > SRC_RING_BYTES - SRC_RESERVE ||
+	    bpf_ringbuf_output(&ring, &s->rec, sizeof(s->rec) + len, flags) < 0)
 		__sync_fetch_and_add(&lost, 1);
 }
 
