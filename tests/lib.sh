@@ -66,6 +66,21 @@ event_sources()
 	done
 }
 
+# Each test once a source: testX is testXOn_SOURCE.  BPF as it comes: ptrace takes
+# its place for what it cannot do.
+suite_by_source()
+{
+	for source in $(event_sources); do
+		use=$source
+		[ "$use" = bpf ] && use=default
+		# shellcheck disable=SC2013 # a name a line
+		for f in $(sed -n 's/^\(test[A-Za-z]*\)()$/\1/p' "$0"); do
+			eval "${f}On_$source() { use_source $use; $f; }"
+			suite_addTest "${f}On_$source"
+		done
+	done
+}
+
 # linux_since MAJOR MINOR: is the kernel that, or newer?
 linux_since()
 {
@@ -74,6 +89,18 @@ linux_since()
 	minor=${release#*.}
 	minor=${minor%%[!0-9]*}
 	[ "$major" -gt "$1" ] || { [ "$major" = "$1" ] && [ "$minor" -ge "$2" ]; }
+}
+
+# libdw and libdwarf do not go together in a sanitized build.
+without_stacks()
+{
+	ptruss -k true 2>&1 | grep -q 'build with sanitizers'
+}
+
+# is_recorded PID: has a tracer of it begun?
+is_recorded()
+{
+	pflags "$1" 2>/dev/null | grep -q 'rings = 1'
 }
 
 needs_bpf()

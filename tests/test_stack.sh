@@ -6,7 +6,6 @@
 
 nested=$TRACEES/nested
 
-# libdw and libdwarf do not go together in a sanitized build: nothing to test.
 testThereAreStacks()
 {
 	[ ! "$sanitized" ] || { skip "a build with sanitizers has no stacks"; return 0; }
@@ -14,7 +13,7 @@ testThereAreStacks()
 }
 
 sanitized=
-if ptruss -k true 2>&1 | grep -q 'build with sanitizers'; then
+if without_stacks; then
 	sanitized=yes
 	suite() { suite_addTest testThereAreStacks; }
 fi
