@@ -488,6 +488,8 @@ static int abandon(struct session *s, struct traced *t)
 	for (int i = 0; i < 4 && r > 0; i++) {
 		if (ctl_status(t->h, &st) < 0)
 			return 1; /* it is gone: told by what comes next */
+		if (!(st.lwp.flags & PR_STOPPED))
+			return 1; /* that was the stop before */
 		r = drain_all(s);
 		if (r < 0)
 			return r;
@@ -532,13 +534,22 @@ static int look_for_dead(struct session *s, struct traced *t)
 	return r;
 }
 
-/* It waits for us to look at what it has mapped: first what is recorded. */
+/*
+ * It waits for us to look at what it has mapped: first what is recorded.  That it
+ * is stopped is asked before, else it may have got here, by way of an exec, behind
+ * what we have read.
+ */
 static int released(struct session *s, struct traced *t)
 {
+	struct ctl_status st = { .size = sizeof(st) };
 	int r;
 
 	if (!s->unwinder && !s->opt->nfuncs)
 		return 0;
+	if (ctl_status(t->h, &st) < 0)
+		return 0;
+	if (!(st.lwp.flags & PR_STOPPED))
+		return 1; /* that was the stop before: we have run it on */
 	r = drain_all(s);
 	if (r < 0)
 		return r;
