@@ -799,10 +799,15 @@ const char *func_stopped_at(const struct session *s, pid_t pid,
 					group_find(s->funcs, pid, l->what) :
 					NULL;
 	const struct ctl_func *f = g ? function_before(g, l->reg.rip) : NULL;
+	const struct thread *t = g ? *thread_at(s->funcs, l->tid) : NULL;
 	const char *name;
 	int len;
 
-	if (!f || l->reg.rip - f->address > FIRST_INSN)
+	/* That instruction was a call, or a jump: the function that it entered
+	 * last, which we have read of. */
+	if (g && (!f || l->reg.rip - f->address > FIRST_INSN))
+		f = t && t->n ? function_at(g, t->v[t->n - 1].address) : NULL;
+	if (!f)
 		return cmd_stop_what(l, text, size);
 	len = stem(f->object, &name);
 	snprintf(text, size, "%.*s:%s", len, name, f->name);
