@@ -17,31 +17,13 @@
 
 #include <dtrace_ctl.h>
 
-#include "shared.h"
+#include "ring.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* source.bpf.c's */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SRC_PIDS / 64);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, __u64);
-} traced SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, SRC_RING_BYTES);
-} ring SEC(".maps");
-
 /* Set by the keeper. */
 struct src_offsets offsets;
-__u64 wake_mark = 1; /* as source.bpf.c's */
 __u32 family; /* 0: say nothing */
-/* Set here, as there. */
-__u64 lost;
-__u32 full;
 
 #define CLONE_VFORK 0x00004000
 #define CLONE_THREAD 0x00010000
@@ -61,46 +43,6 @@ struct siginfo_head {
 	__s32 signo, error, code, pad;
 	__s32 pid, uid;
 };
-
-/* As in source.bpf.c. */
-#define HIDE(v) __asm__ volatile("" : "+r"(v))
-#define AT_MOST(v, most)                                  \
-	({                                                \
-		__u64 v_ = v;                             \
-		__asm__ volatile("if %0 <= %1 goto +1\n"  \
-				 "%0 = %1"                \
-				 : "+r"(v_)               \
-				 : "i"(most));            \
-		v_;                                       \
-	})
-
-static __u64 *traced_word(__u32 tgid)
-{
-	__u32 i = tgid / 64;
-
-	return bpf_map_lookup_elem(&traced, &i);
-}
-
-static bool is_traced(__u32 tgid)
-{
-	const __u64 *word = traced_word(tgid);
-
-	return word && *word >> (tgid % 64) & 1;
-}
-
-static void put(void *rec, __u64 len)
-{
-	__u64 flags = BPF_RB_NO_WAKEUP, avail;
-
-	/* With this one, or it would be held until another comes. */
-	avail = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) + len;
-	if (avail >= wake_mark)
-		flags = BPF_RB_FORCE_WAKEUP;
-	if (avail >= SRC_RING_BYTES / 2)
-		full = 1;
-	if (bpf_ringbuf_output(&ring, rec, len, flags) < 0)
-		__sync_fetch_and_add(&lost, 1);
-}
 
 static __u64 load(__u64 base, __u32 offset)
 {
@@ -163,7 +105,7 @@ int born(struct bpf_raw_tracepoint_args *ctx)
 					  CTL_FORK_FORK;
 	if (!(flags & CLONE_THREAD))
 		set_traced(b.r.child_pid, true);
-	put(&b, sizeof(b));
+	put(&b, sizeof(b), 0);
 	return 0;
 }
 
@@ -187,7 +129,7 @@ int gone(struct bpf_raw_tracepoint_args *ctx)
 	/* Its number may be another's from now on. */
 	if (!load32(sig, offsets.live))
 		set_traced(id >> 32, false);
-	put(&x, sizeof(x));
+	put(&x, sizeof(x), 0);
 	return 0;
 }
 
@@ -215,7 +157,7 @@ static void tell_signal(__u32 sig, __u64 info, __u64 id, __u32 flags)
 			si->uid = bpf_get_current_uid_gid();
 		}
 	}
-	put(&r, sizeof(r));
+	put(&r, sizeof(r), 0);
 }
 
 SEC("raw_tp/signal_deliver")
@@ -350,6 +292,6 @@ int image(struct bpf_raw_tracepoint_args *ctx)
 	}
 	len = AT_MOST((x->r.pathlen + 7) & ~7U, SRC_PATH + SRC_NAME);
 	x->r.h.len = sizeof(x->r) + len;
-	put(x, sizeof(x->r) + len);
+	put(x, sizeof(x->r) + len, 0);
 	return 0;
 }

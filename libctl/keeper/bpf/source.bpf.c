@@ -26,7 +26,7 @@
 
 #include <dtrace_ctl.h>
 
-#include "shared.h"
+#include "ring.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -35,15 +35,6 @@ struct regs {
 	__u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
 	__u64 orig_ax, ip, cs, flags, sp, ss;
 };
-
-/* A bit for each process number. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SRC_PIDS / 64);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, __u64);
-} traced SEC(".maps");
 
 /* Comes and goes with the thread, zeroed. */
 struct {
@@ -61,40 +52,9 @@ struct {
 	__type(value, struct src_program);
 } programs SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, SRC_RING_BYTES);
-} ring SEC(".maps");
-
 /* Set by the keeper. */
 struct ctl_sysset calls;
-__u64 wake_mark = 1; /* bytes in the ring at which the keeper is woken */
 __u32 want_entry, want_exit;
-/* Set here. */
-__u64 lost;
-__u32 full; /* the ring was half full; cleared by the keeper */
-
-/* Hide a value's range from the compiler, which would drop the mask that the
- * verifier wants to see. */
-#define HIDE(v) __asm__ volatile("" : "+r"(v))
-/* By hand: the compiler compares a copy, of which the verifier learns nothing. */
-#define AT_MOST(v, most)                                  \
-	({                                                \
-		__u64 v_ = v;                             \
-		__asm__ volatile("if %0 <= %1 goto +1\n"  \
-				 "%0 = %1"                \
-				 : "+r"(v_)               \
-				 : "i"(most));            \
-		v_;                                       \
-	})
-
-static bool is_traced(void)
-{
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32, i = tgid / 64;
-	const __u64 *word = bpf_map_lookup_elem(&traced, &i);
-
-	return word && *word >> (tgid % 64) & 1;
-}
 
 static bool selected(int abi, __u32 nr)
 {
@@ -149,21 +109,11 @@ static void copy_args(struct src_slot *s, const struct regs *g, int abi)
 static void emit(struct src_slot *s, __u32 type)
 {
 	__u32 len = AT_MOST((s->used + 7) & ~7U, SRC_DATA);
-	__u64 flags = BPF_RB_NO_WAKEUP, avail;
 
 	s->rec.h.len = sizeof(s->rec) + len;
 	s->rec.h.type = type;
 	s->rec.ncap = s->ncap;
-	/* With this one, or it would be held until another comes. */
-	avail = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) +
-		s->rec.h.len;
-	if (avail >= wake_mark)
-		flags = BPF_RB_FORCE_WAKEUP;
-	if (avail >= SRC_RING_BYTES / 2)
-		full = 1;
-	if (avail > SRC_RING_BYTES - SRC_RESERVE ||
-	    bpf_ringbuf_output(&ring, &s->rec, sizeof(s->rec) + len, flags) < 0)
-		__sync_fetch_and_add(&lost, 1);
+	put(&s->rec, sizeof(s->rec) + len, SRC_RESERVE);
 }
 
 /* -- captures --------------------------------------------------------------
@@ -790,7 +740,7 @@ int enter(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct src_slot *s;
 
-	if (!is_traced())
+	if (!is_traced(bpf_get_current_pid_tgid() >> 32))
 		return 0;
 	s = slot(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!s) {
@@ -820,7 +770,7 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 	struct src_slot *s;
 	bool denied;
 
-	if (!is_traced())
+	if (!is_traced(bpf_get_current_pid_tgid() >> 32))
 		return 0;
 	s = slot(BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!s) {
@@ -861,7 +811,8 @@ int leave(struct bpf_raw_tracepoint_args *ctx)
 SEC("raw_tp/sched_process_exit")
 int die(void *ctx)
 {
-	struct src_slot *s = is_traced() ? slot(0) : NULL;
+	struct src_slot *s =
+		is_traced(bpf_get_current_pid_tgid() >> 32) ? slot(0) : NULL;
 
 	if (!s || !s->active || !want_exit)
 		return 0;
