@@ -40,6 +40,8 @@ shown_by()
 	*'-y -t %network'*) echo '^sendto([0-9]*<TCP:\[127.0.0.1:' ;;
 	*--histogram*) echo '^read, ns$' ;;
 	*error=ENOSPC*) echo 'Err#28 ENOSPC (INJECTED)$' ;;
+	*delay_exit=*) echo '^ *0\.\(0[2-9]\|[1-9]\)[0-9]*	openat(' ;;
+	*'-t none -j make'*) echo '^{.*"type":"exit"' ;;
 	*retval=1*) echo '^geteuid() .* = 1 (INJECTED)$' ;;
 	*signal=HUP*) echo 'Received signal #1, SIGHUP' ;;
 	*"-t '!read,write'"*) echo '^[0-9]*:	fsync(' ;;
@@ -63,6 +65,7 @@ shown_by()
 	*'--drop -o out'*) echo '^unlink(' ;;
 	*'--list '*) echo '^mmap(.*%memory' ;;
 	*'ptruss -V'*) echo '^backend: ' ;;
+	*'-U libc::malloc'*) echo 'stopped: PR_PROBE libc.*:malloc' ;;
 	*'-u libc::malloc'*) echo '-> libc:malloc(' ;;
 	*'-u libc:malloc'*) echo '^-> libc:malloc(0x1092, ' ;;
 	*'parse_\*'* | *"'a.out:parse_*'"*) echo '^  -> program:parse_request(' ;;
