@@ -99,6 +99,7 @@ static void lwp_free(struct kref *ref)
 	ctl_calls_drop(lwp);
 	if (lwp->adopts)
 		ctl_proc_put(lwp->adopts);
+	put_pid(lwp->pid);
 	put_task_struct(lwp->task);
 	ctl_proc_put(lwp->proc);
 	kfree_rcu(lwp, rcu);
@@ -168,7 +169,17 @@ struct ctl_lwp *ctl_lwp_new(struct ctl_proc *proc, struct task_struct *t,
 	INIT_LIST_HEAD(&lwp->calls);
 	lwp->proc = ctl_proc_get(proc);
 	lwp->task = get_task_struct(t);
+	lwp->pid = get_pid(task_pid(t));
 	return lwp;
+}
+
+/* Before it is published. */
+static void lwp_set_task(struct ctl_lwp *lwp, struct task_struct *t)
+{
+	put_task_struct(lwp->task);
+	put_pid(lwp->pid);
+	lwp->task = get_task_struct(t);
+	lwp->pid = get_pid(task_pid(t));
 }
 
 /* proc->lock held; the table's reference is the caller's, given away. */
@@ -328,7 +339,7 @@ static bool still_wanted(struct ctl_lwp *lwp, u32 why, u32 what)
 	case PR_SYSENTRY:
 		return ctl_sysset_has(&proc->sysentry, lwp->abi, what);
 	case PR_SYSEXIT:
-		return ctl_sysset_has(&proc->sysexit, lwp->abi, what);
+		return ctl_exit_wanted(lwp, what);
 	case PR_SIGNALLED:
 		return proc->sigtrace & CTL_SIGBIT(what);
 	case PR_FAULTED:
@@ -617,8 +628,7 @@ static int attach_threads(struct ctl_proc *proc, struct task_struct *leader)
 				continue;
 			}
 			lwp = spare[used];
-			put_task_struct(lwp->task);
-			lwp->task = get_task_struct(t);
+			lwp_set_task(lwp, t);
 			if (ctl_lwp_publish(lwp))
 				used++;
 		}
@@ -778,6 +788,9 @@ void ctl_proc_update(struct ctl_proc *proc)
 		if (ev & (1U << CTL_REC_SIGNAL | 1U << CTL_REC_FAULT))
 			want |= CTL_WANT_SIG;
 	}
+	/* Of calls that are being made the entry was not told. */
+	if (want & ~proc->want & CTL_WANT_SYS)
+		WRITE_ONCE(proc->sys_epoch, proc->sys_epoch + 1);
 	WRITE_ONCE(proc->want, want);
 }
 

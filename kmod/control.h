@@ -92,6 +92,7 @@ struct ctl_proc {
 	bool nascent;  /* a followed child that is being made: not idle */
 	bool reaping;  /* probes are off the list, and not gone yet */
 	u32 want;      /* CTL_WANT_*: what the hooks have to look at */
+	u32 sys_epoch; /* how many times calls came to be wanted */
 	u64 round;     /* ctl_mutex: of ctl_last_close(), which found this: */
 	bool descends;
 	u64 modes, sigtrace, flttrace, discard;
@@ -156,6 +157,10 @@ struct ctl_lwp {
 	bool step_int3; /* by a breakpoint, whosever it is */
 	bool execed; /* since the call's entry */
 	bool noentry;
+	bool refused; /* so, though entries are told */
+	struct pid *pid; /* that it made the call with: an exec may give it
+			    another; a reference, or NULL */
+	u32 sys_epoch; /* proc's, when an entry was last told */
 	int abi;
 	u32 nr;
 	u64 arg[6];
@@ -296,6 +301,8 @@ int ctl_events_sync(void); /* ctl_mutex held */
 void ctl_on_sys_enter(void *data, struct pt_regs *regs, long id);
 void ctl_on_sys_exit(void *data, struct pt_regs *regs, long ret);
 void ctl_syscall_work(struct ctl_lwp *lwp);
+void ctl_call_begins(struct ctl_lwp *lwp);
+bool ctl_exit_wanted(const struct ctl_lwp *lwp, u32 nr);
 
 /* -- signal.c */
 void ctl_on_get_signal(void);
@@ -347,7 +354,7 @@ bool ctl_record_exit(struct ctl_lwp *lwp, u32 flags, bool may_sleep);
 void ctl_record_signal(struct ctl_lwp *lwp, const kernel_siginfo_t *info,
 		       int flt, u64 pc);
 void ctl_record_fork(struct ctl_lwp *lwp, struct task_struct *child, u32 kind);
-void ctl_record_exec(struct ctl_lwp *lwp, pid_t old, const struct path *path);
+void ctl_record_exec(struct ctl_lwp *lwp, const struct path *path);
 void ctl_record_death(struct ctl_lwp *lwp, int status, bool last);
 /* Does anybody record probes of lwp's process; owner: the id of the only
  * handle that may, 0: any. */

@@ -248,9 +248,10 @@ void ctl_on_exec(void *data, struct task_struct *t, pid_t old_pid,
 	if (!lwp)
 		goto out;
 	proc = lwp->proc;
+	ctl_call_begins(lwp);
 	lwp->execed = true;
 	lwp->pass_ip = 0;
-	ctl_record_exec(lwp, old_pid, &bprm->file->f_path);
+	ctl_record_exec(lwp, &bprm->file->f_path);
 	spin_lock_irqsave(&proc->lock, flags);
 	/* Registers that were meant for the old image. */
 	lwp->regs_set = false;

@@ -648,6 +648,7 @@ static int build(struct ctl_rec_syscall *r, struct ctl_handle *h,
 		.room = CTL_REC_BYTES - sizeof(*r),
 		.may_sleep = may_sleep,
 	};
+	pid_t tid;
 	int err;
 
 	fill_call(r, lwp);
@@ -667,6 +668,9 @@ static int build(struct ctl_rec_syscall *r, struct ctl_handle *h,
 	r->elapsed = now - lwp->entry_time;
 	header(&r->h, h, lwp, CTL_REC_SYSCALL, s.at - (u8 *)r,
 	       lwp->entry_time);
+	tid = pid_nr_ns(lwp->pid, h->ns);
+	if (tid)
+		r->h.tid = tid;
 	r->h.flags = flags | (lwp->noentry ? CTL_RECF_NOENTRY : 0);
 	return 0;
 }
@@ -804,13 +808,7 @@ void ctl_record_fork(struct ctl_lwp *lwp, struct task_struct *child, u32 kind)
 	}
 }
 
-static pid_t number_in(pid_t global, struct pid_namespace *ns)
-{
-	/* The thread that had this number is gone; only init's is known. */
-	return ns == &init_pid_ns ? global : 0;
-}
-
-void ctl_record_exec(struct ctl_lwp *lwp, pid_t old, const struct path *path)
+void ctl_record_exec(struct ctl_lwp *lwp, const struct path *path)
 {
 	struct ctl_rec_exec *r;
 	struct ctl_cover *cv;
@@ -836,7 +834,7 @@ void ctl_record_exec(struct ctl_lwp *lwp, pid_t old, const struct path *path)
 		if (!covers(cv, lwp, CTL_REC_EXEC))
 			continue;
 		header(&r->h, cv->h, lwp, CTL_REC_EXEC, len, now);
-		tid = number_in(old, cv->h->ns);
+		tid = pid_nr_ns(lwp->pid, cv->h->ns);
 		r->old_tid = tid ? tid : r->h.tid;
 		r->pathlen = n;
 		put_record(cv->h->ring, lwp, r, len);

@@ -46,6 +46,36 @@ static bool no_return(int abi, u32 nr)
 		       nr == NR_X86_EXIT || nr == NR_X86_EXIT_GROUP;
 }
 
+/* The thread's last exec is over, and its number is what it is now. */
+void ctl_call_begins(struct ctl_lwp *lwp)
+{
+	if (!lwp->execed)
+		return;
+	put_pid(lwp->pid);
+	lwp->pid = get_pid(task_pid(current));
+	lwp->execed = false;
+}
+
+/* Is there to be a stop at its end?  Of one whose entry was not told at all,
+ * instead of that there. */
+bool ctl_exit_wanted(const struct ctl_lwp *lwp, u32 nr)
+{
+	return ctl_sysset_has(&lwp->proc->sysexit, lwp->abi, nr) ||
+	       (lwp->refused &&
+		ctl_sysset_has(&lwp->proc->sysentry, lwp->abi, nr));
+}
+
+/* Seen or not. */
+static void begin(struct ctl_lwp *lwp, u32 nr, int abi, bool seen)
+{
+	ctl_call_begins(lwp);
+	lwp->nr = nr;
+	lwp->abi = abi;
+	lwp->entry_time = ktime_get_ns();
+	lwp->aborted = lwp->refused = false;
+	lwp->noentry = !seen;
+}
+
 static void get_args(struct ctl_lwp *lwp, struct pt_regs *regs)
 {
 	unsigned long args[6];
@@ -72,6 +102,7 @@ void ctl_on_sys_enter(void *data, struct pt_regs *regs, long id)
 	WRITE_ONCE(lwp->newborn, false);
 	if (!(READ_ONCE(proc->want) & CTL_WANT_SYS))
 		goto out;
+	lwp->sys_epoch = READ_ONCE(proc->sys_epoch);
 	abi = abi_of(nr);
 	if (lwp->pass_ip && lwp->pass_ip == regs->ip &&
 	    lwp->pass_sp == regs->sp) {
@@ -82,11 +113,8 @@ void ctl_on_sys_enter(void *data, struct pt_regs *regs, long id)
 		get_args(lwp, regs); /* PCSREG may have changed them */
 	} else {
 		ctl_drafts_drop(lwp);
-		lwp->nr = nr;
-		lwp->abi = abi;
+		begin(lwp, nr, abi, true);
 		get_args(lwp, regs);
-		lwp->entry_time = ktime_get_ns();
-		lwp->aborted = lwp->execed = lwp->noentry = false;
 		WRITE_ONCE(lwp->insys, true);
 		ctl_record_entry(lwp);
 	}
@@ -108,12 +136,8 @@ static bool unseen(struct ctl_lwp *lwp, struct pt_regs *regs)
 {
 	if ((long)regs->orig_ax < 0)
 		return false; /* sigreturn, or not a call at all */
-	lwp->nr = regs->orig_ax;
-	lwp->abi = abi_of(lwp->nr);
+	begin(lwp, regs->orig_ax, abi_of(regs->orig_ax), false);
 	get_args(lwp, regs);
-	lwp->entry_time = ktime_get_ns();
-	lwp->aborted = lwp->execed = false;
-	lwp->noentry = true;
 	return true;
 }
 
@@ -157,12 +181,16 @@ void ctl_on_sys_exit(void *data, struct pt_regs *regs, long ret)
 		ctl_drafts_drop(lwp);
 		WRITE_ONCE(lwp->insys, false);
 	}
-	if (!lwp->insys && !unseen(lwp, regs))
-		goto kick;
+	if (!lwp->insys) {
+		if (!unseen(lwp, regs))
+			goto kick;
+		/* Others' entries were told: seccomp did not let it that far. */
+		lwp->refused = lwp->sys_epoch == READ_ONCE(proc->sys_epoch);
+	}
 	lwp->ret = ret;
 	if (!newborn)
 		work |= finish(lwp);
-	if (ctl_sysset_has(&proc->sysexit, lwp->abi, lwp->nr)) {
+	if (ctl_exit_wanted(lwp, lwp->nr)) {
 		WRITE_ONCE(lwp->exit_hold, true);
 		work = true;
 	}
@@ -197,7 +225,7 @@ static void entry_stop(struct ctl_lwp *lwp)
 		rcu_read_unlock();
 		if (work && lwp->slow)
 			ctl_syscall_work(lwp);
-		if (ctl_sysset_has(&lwp->proc->sysexit, lwp->abi, lwp->nr))
+		if (ctl_exit_wanted(lwp, lwp->nr))
 			WRITE_ONCE(lwp->exit_hold, true);
 	} else if (regs->ip == ip) {
 		lwp->nr = regs->orig_ax;

@@ -76,7 +76,6 @@ testExecOfAnotherThread()
 			and .tid == .pid'
 		assert_count 1 '.name == "close" and .args[0].value == 7001
 			and .tid != .pid'
-		[ "$CTL_BACKEND" = keeper ] || continue
 		# The call is the caller's; the first thread dies in its own.
 		assert_count 1 '.name == "execve" and .ret == 0 and .tid != .pid'
 		assert_count 1 '.name == "pause" and .tid == .pid and
@@ -180,6 +179,25 @@ testSeccomp()
 		traced 0 -f -- seccomp errno
 		assert_marks 1 7501
 		assert_count 1 '.name == "getppid" and .errno == "EDOM"'
+	done
+}
+
+# A call that the program's own filter refuses is a call.
+testStopAtRefusedCall()
+{
+	for source in $SOURCES; do
+		use_source "$source"
+		for how in errno trap; do
+			timeout 120 ptruss -T getppid -o "$tmp/o" "$odd" seccomp $how \
+				>"$tmp/stdout" 2>"$tmp/stderr" </dev/null
+			assertEquals "$source: $how: $(stderr)" 0 $?
+			pid=$(sed -n 's/^ptruss: \([0-9]*\) stopped: .*/\1/p' "$tmp/stderr")
+			assertTrue "$source: $how: held: $(stderr)" "all_stopped '$pid'"
+			assertTrue "$source: $how: $(pflags "$pid")" \
+				"pflags '$pid' | grep -q 'PR_SYSE.* getppid'"
+			prun "$pid"
+			assert_soon gone "$pid"
+		done
 	done
 }
 

@@ -37,6 +37,7 @@ struct patient {
 	struct patient *next;
 	pid_t pid, tid;
 	struct ctl *h; /* the thread's */
+	bool entered; /* the stop to come, at exit, is of a call seen here */
 	bool has_ret, waits;
 	int64_t ret, delay_exit;
 	int64_t due; /* ms, of cmd_now_ms(): when it goes on */
@@ -302,6 +303,7 @@ static void at_entry(struct inject *in, struct patient *p,
 {
 	int64_t delay = 0;
 
+	p->entered = in->at_exit;
 	p->has_ret = false;
 	p->delay_exit = 0;
 	for (unsigned i = 0; i < in->n; i++) {
@@ -351,7 +353,10 @@ int inject_serve(struct inject *in, struct ctl *h)
 			go_on(p, l->why == PR_SYSENTRY);
 		} else if (l->why == PR_SYSENTRY) {
 			at_entry(in, p, l);
+		} else if (!p->entered) { /* refused, and recorded: ctl(4) */
+			ctl_run(p->h, 0);
 		} else {
+			p->entered = false;
 			wait_or_go(p, p->delay_exit, false);
 		}
 		done++;

@@ -111,7 +111,9 @@ int print_stop(struct session *s, const struct traced *t,
 	memcpy(r->arg, l->sysarg, sizeof(r->arg));
 	if (!s->first)
 		s->first = s->last = r->h.time;
-	if (l->syscall != CTL_NO_SYSCALL) {
+	/* At exit it was printed: it only stops. */
+	if (l->syscall != CTL_NO_SYSCALL &&
+	    !(l->flags & PR_ISTOP && l->why == PR_SYSEXIT)) {
 		values_capture_now(s->opt, r, sizeof(u));
 		e.call = values_of(s->values, r);
 	} else {

@@ -124,6 +124,10 @@ static bool stopped_for_us(const struct session *s, const struct traced *t,
 	switch (l->why) {
 	case PR_SYSENTRY:
 		return !ctl_sysset_has(&t->old_sysentry, l->sysabi, l->what);
+	case PR_SYSEXIT: /* refused before its entry was told: ctl(4) */
+		return ctl_sysset_has(&s->opt->stop_calls, l->sysabi, l->what) &&
+		       !ctl_sysset_has(&t->old_sysentry, l->sysabi, l->what) &&
+		       !ctl_sysset_has(&t->old_sysexit, l->sysabi, l->what);
 	case PR_SIGNALLED:
 		return !(t->old_signals & CTL_SIGBIT(l->what));
 	case PR_FAULTED:
