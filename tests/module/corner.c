@@ -360,9 +360,15 @@ static long live(int n)
 	CHECK(msg1(fd, PCSET, PR_FORK | PR_RLC) == 0);
 	CHECK(msg(fd, PCRECORD, &w, sizeof(w)) == 0);
 	sh->c = 1;
-	for (double end = now() + 120; sh->count < (uint64_t)n && now() < end;)
+	/* As long as it goes on, however slow the machine is. */
+	for (double end = now() + 60; sh->count < (uint64_t)n && now() < end;) {
+		uint64_t count = sh->count;
+
 		if (waitpid(-1, NULL, WNOHANG) <= 0)
 			nap(0.001);
+		if (sh->count > count)
+			end = now() + 60;
+	}
 	CHECK(sh->count == (uint64_t)n);
 	/* All but the last; it is followed yet. */
 	for (int i = 0;; i++) {
