@@ -33,8 +33,10 @@ rests()
 }
 traced_by() { grep -q "^TracerPid:[[:space:]]*[1-9]" "/proc/$1/status"; }
 
-# prints a line each time round
-loop='while :; do echo x; sleep 0.05; done'
+# Prints a line each time round.  In parentheses the shell forks; else it makes
+# children by vfork(2), and strace that is told to end just when the child has
+# stopped for it waits for ever for the parent, who waits for the child.
+loop='while :; do echo x; (sleep 0.05); done'
 
 if command -v strace >/dev/null; then
 	sh -c "$loop" >"$tmp/out" &
