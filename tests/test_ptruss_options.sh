@@ -463,7 +463,8 @@ testDropTellsHowMany()
 		exec 7<&-
 		wait "$tracer"
 		assertEquals "$style" 0 $?
-		lost=$(sed -n 's/^    \*\*\* \([0-9]*\) records lost \*\*\*$/\1/p
+		lost=$(sed -n '/lost/!d
+			s/^    \*\*\* \([0-9]*\) records lost \*\*\*$/\1/p
 			s/^+++ \([0-9]*\) events lost +++$/\1/p
 			s/.*"type":"lost".*"count":\([0-9]*\).*/\1/p' "$tmp/o" |
 			awk '{ n += $1 } END { print n + 0 }')
