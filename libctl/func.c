@@ -19,7 +19,6 @@
  * The specification is that of SVR4's truss(1); its comment in ctl.h has it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,7 +173,7 @@ struct object {
 	unsigned nspecs;
 	enum role role;
 	bool meant[CTL_FUNC_SPECS];
-	uint64_t bias, low, high;
+	const struct mapping_place *place;
 };
 
 static void problem(struct ctl_funcs *all, const char *path, const char *why)
@@ -189,7 +188,8 @@ static bool is_code(struct object *o, uint64_t addr)
 
 	return elf_offset_of(o->f, addr, &offset) &&
 	       elf_address_of(o->f, offset, PF_X, &back) && back == addr &&
-	       addr + o->bias >= o->low && addr + o->bias < o->high;
+	       addr + o->place->bias >= o->place->low &&
+	       addr + o->place->bias < o->place->high;
 }
 
 static int add_symbol(struct object *o, const GElf_Sym *sym, const char *name)
@@ -214,9 +214,9 @@ static int add_symbol(struct object *o, const GElf_Sym *sym, const char *name)
 	*v = (struct ctl_func){
 		.name = arena_strndup(&all->arena, name, strlen(name)),
 		.object = o->path,
-		.address = sym->st_value + o->bias,
-		.low = o->low,
-		.high = o->high,
+		.address = sym->st_value + o->place->bias,
+		.low = o->place->low,
+		.high = o->place->high,
 		.spec = i,
 		.inside = o->specs[i]->inside || o->role == PROGRAM,
 		.chosen = GELF_ST_TYPE(sym->st_info) == STT_GNU_IFUNC,
@@ -300,46 +300,22 @@ static enum role role_of(const char *path, const char *exe)
 		       LIBRARY;
 }
 
-/* Is all->v[i] where the file of all->v[first] is mapped so far above? */
-static bool mapped_at(struct elf_file *f, const struct mappings *all, size_t i,
-		      size_t first, uint64_t bias)
-{
-	uint64_t b;
-
-	return mapping_same_file(&all->v[i], &all->v[first]) &&
-	       mapping_bias(f, &all->v[i], &b) && b == bias;
-}
-
 /* Once for each place where the file of all->v[first] is mapped. */
 static int read_places(struct object *o, const struct mappings *all,
 		       size_t first)
 {
-	bool seen;
-	int r = 0;
+	struct mapping_place *places = NULL;
+	ssize_t n = mapping_places(o->f, all, first, &places);
+	int r = n < 0 ? n : 0;
 
-	for (size_t i = first; i < all->n && r == 0; i++) {
-		if (!mapping_same_file(&all->v[i], &all->v[first]) ||
-		    !mapping_bias(o->f, &all->v[i], &o->bias))
-			continue;
-		seen = false;
-		for (size_t k = first; k < i && !seen; k++)
-			seen = mapped_at(o->f, all, k, first, o->bias);
-		if (seen)
-			continue;
-		o->low = UINT64_MAX;
-		o->high = 0;
-		for (size_t k = i; k < all->n; k++) {
-			if (!mapped_at(o->f, all, k, first, o->bias))
-				continue;
-			if (all->v[k].start < o->low)
-				o->low = all->v[k].start;
-			if (all->v[k].end > o->high)
-				o->high = all->v[k].end;
-		}
+	for (ssize_t i = 0; i < n && r == 0; i++) {
+		o->place = &places[i];
 		if (o->role == LINKER)
-			o->all->loader = elf_loader_hook(o->f, o->path, o->bias);
+			o->all->loader = elf_loader_hook(o->f, o->path,
+							 o->place->bias);
 		r = read_object(o);
 	}
+	free(places);
 	return r;
 }
 
@@ -349,7 +325,7 @@ static int read_mapped(struct object *o, int proc, const struct mappings *all,
 	const struct mapping *m = &all->v[first];
 	struct elf_file f;
 	bool any = false;
-	int fd, r;
+	int r;
 
 	o->path = m->path;
 	o->role = role_of(m->path, exe);
@@ -359,20 +335,12 @@ static int read_mapped(struct object *o, int proc, const struct mappings *all,
 	}
 	if (!any && o->role != LINKER)
 		return 0;
-	fd = mapping_open(proc, m);
-	if (fd == -ENOEXEC)
+	r = mapping_file(proc, m, &f);
+	if (r == -ENOEXEC)
 		return 0;
-	if (fd < 0) {
-		problem(o->all, m->path, fd == -ESTALE ?
-					 "deleted or replaced since it was mapped" :
-					 strerror(-fd));
-		return fd == -ENOMEM ? fd : 0;
-	}
-	r = elf_file_open(&f, fd);
 	if (r < 0) {
-		if (r != -ENOEXEC)
-			problem(o->all, m->path, ctl_error());
-		return 0;
+		problem(o->all, m->path, ctl_error());
+		return r == -ENOMEM ? r : 0;
 	}
 	if (f.is_32bit || f.other_machine) {
 		if (any)
@@ -429,19 +397,14 @@ static int read_process(struct ctl_funcs *u, int proc,
 	struct mappings all = { 0 };
 	char exe[4096];
 	ssize_t len;
-	bool seen;
 	int r;
 
 	len = readlinkat(proc, "exe", exe, sizeof(exe) - 1);
 	exe[len < 0 ? 0 : len] = '\0';
 	r = mappings_read(&u->arena, proc, &all);
-	for (size_t i = 0; i < all.n && r == 0; i++) {
-		seen = !all.v[i].inode;
-		for (size_t k = 0; k < i && !seen; k++)
-			seen = mapping_same_file(&all.v[i], &all.v[k]);
-		if (!seen)
+	for (size_t i = 0; i < all.n && r == 0; i++)
+		if (all.v[i].is_first)
 			r = read_mapped(&o, proc, &all, i, exe);
-	}
 	free(all.v);
 	sort(u);
 	return r;
@@ -452,15 +415,13 @@ CTL_EXPORT int ctl_funcs_process(struct ctl_funcs **result, pid_t pid,
 				 unsigned nspecs)
 {
 	struct ctl_funcs *u;
-	char name[32];
 	int proc, r;
 
 	if (nspecs > CTL_FUNC_SPECS)
 		return ctl_fail(-EINVAL, "too many specifications");
-	snprintf(name, sizeof(name), "/proc/%d", pid);
-	proc = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	proc = mappings_open(pid);
 	if (proc < 0)
-		return ctl_fail(-ENOENT, "No such process");
+		return ctl_fail(proc, "No such process");
 	u = calloc(1, sizeof(*u));
 	r = u ? read_process(u, proc, specs, nspecs) : -ENOMEM;
 	close(proc);

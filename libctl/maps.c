@@ -84,9 +84,58 @@ static int add_mapping(struct mappings *all, const struct mapping *m)
 	return 0;
 }
 
+/* ---------------------------------------------------- which are of one file -- */
+
+/* Those of a file next to each other, in order of address. */
+static int by_file(const void *va, const void *vb)
+{
+	const struct mapping *a = *(struct mapping *const *)va;
+	const struct mapping *b = *(struct mapping *const *)vb;
+
+	if (a->dev != b->dev)
+		return a->dev < b->dev ? -1 : 1;
+	if (a->inode != b->inode)
+		return a->inode < b->inode ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+/* Programs that make code as they run have many thousand mappings. */
+static int link_files(struct mappings *all)
+{
+	struct mapping **v, *m, *before = NULL;
+	size_t n = 0;
+
+	v = calloc(all->n + 1, sizeof(struct mapping *));
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < all->n; i++)
+		if (all->v[i].inode)
+			v[n++] = &all->v[i];
+	qsort(v, n, sizeof(struct mapping *), by_file);
+	for (size_t i = 0; i < n; i++, before = m) {
+		m = v[i];
+		m->is_first = !before || m->inode != before->inode ||
+			      m->dev != before->dev;
+		if (!m->is_first)
+			before->next = m - all->v;
+	}
+	free(v);
+	return 0;
+}
+
+int mappings_open(pid_t pid)
+{
+	char name[32];
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/%d", pid);
+	fd = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -ENOENT : fd;
+}
+
 int mappings_read(struct arena *a, int proc, struct mappings *all)
 {
-	struct mapping m;
+	struct mapping m = { 0 };
 	char *line = NULL;
 	size_t size = 0;
 	FILE *maps;
@@ -111,7 +160,7 @@ int mappings_read(struct arena *a, int proc, struct mappings *all)
 		r = errno ? -errno : -EIO;
 	free(line);
 	fclose(maps);
-	return r;
+	return r < 0 ? r : link_files(all);
 }
 
 /* --------------------------------------------------------- the right file -- */
@@ -150,7 +199,7 @@ static int open_same(int proc, const char *path, const struct mapping *m)
 	return fd;
 }
 
-int mapping_open(int proc, const struct mapping *m)
+static int open_mapped(int proc, const struct mapping *m)
 {
 	char name[64], *path;
 	int fd;
@@ -168,15 +217,20 @@ int mapping_open(int proc, const struct mapping *m)
 		return -ENOMEM;
 	fd = open_same(proc, path, m);
 	free(path);
-	if (fd == -ENOENT || fd == -ESTALE)
-		return -ESTALE;
-	return fd;
+	return fd == -ENOENT ? -ESTALE : fd;
 }
 
-bool mapping_same_file(const struct mapping *a, const struct mapping *b)
+int mapping_file(int proc, const struct mapping *m, struct elf_file *f)
 {
-	return a->inode == b->inode && a->dev == b->dev;
+	int fd = open_mapped(proc, m);
+
+	if (fd == -ESTALE)
+		return ctl_fail(fd,
+				"deleted or replaced since it was mapped; to read it needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN");
+	return fd < 0 ? ctl_failno(fd) : elf_file_open(f, fd);
 }
+
+/* ------------------------------------------------------------------ places -- */
 
 bool mapping_bias(struct elf_file *f, const struct mapping *m, uint64_t *bias)
 {
@@ -186,4 +240,45 @@ bool mapping_bias(struct elf_file *f, const struct mapping *m, uint64_t *bias)
 		return false;
 	*bias = m->start - addr;
 	return true;
+}
+
+static int by_bias(const void *va, const void *vb)
+{
+	const struct mapping_place *a = va, *b = vb;
+
+	return a->bias < b->bias ? -1 : a->bias > b->bias;
+}
+
+ssize_t mapping_places(struct elf_file *f, const struct mappings *all,
+		       size_t first, struct mapping_place **places)
+{
+	struct mapping_place *v, *to;
+	size_t i = first, n = 0;
+
+	do
+		n++;
+	while ((i = all->v[i].next));
+	v = calloc(n, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	n = 0;
+	i = first;
+	do
+		if (mapping_bias(f, &all->v[i], &v[n].bias)) {
+			v[n].low = all->v[i].start;
+			v[n++].high = all->v[i].end;
+		}
+	while ((i = all->v[i].next));
+	qsort(v, n, sizeof(*v), by_bias);
+	to = v;
+	for (i = 0; i < n; i++) {
+		if (v[i].bias != to->bias)
+			*++to = v[i];
+		if (v[i].low < to->low)
+			to->low = v[i].low;
+		if (v[i].high > to->high)
+			to->high = v[i].high;
+	}
+	*places = v;
+	return n ? to - v + 1 : 0;
 }

@@ -396,17 +396,15 @@ static struct object *object_open(struct image *im, int proc,
 				  const struct mapping *m)
 {
 	struct object *o = calloc(1, sizeof(*o));
-	int fd, r = -ENOEXEC;
+	int r = -ENOEXEC;
 
 	if (!o)
 		return NULL;
 	o->file.fd = -1;
-	if (m->inode) {
-		fd = mapping_open(proc, m);
-		r = fd < 0 ? fd : elf_file_open(&o->file, fd);
-	} else if (!strcmp(m->path, "[vdso]")) {
+	if (m->inode)
+		r = mapping_file(proc, m, &o->file);
+	else if (!strcmp(m->path, "[vdso]"))
 		r = vdso_open(o, proc, m);
-	}
 	o->dev = m->dev;
 	o->inode = m->inode;
 	o->path = strdup(m->path);
@@ -684,13 +682,11 @@ static int task_refresh(struct ctl_unwinder *u, struct task *t, bool *changed)
 	struct mappings all = { 0 };
 	struct arena arena = { 0 };
 	uint64_t start = 0;
-	char name[32];
 	int proc, r;
 
-	snprintf(name, sizeof(name), "/proc/%d", t->pid);
-	proc = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	proc = mappings_open(t->pid);
 	if (proc < 0)
-		return -ENOENT;
+		return proc;
 	r = ctl_proc_start(t->pid, &start);
 	if (r == 0)
 		r = mappings_read(&arena, proc, &all);

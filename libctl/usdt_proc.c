@@ -6,8 +6,6 @@
  * maps.c finds them.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,26 +16,18 @@
 static int read_file(struct ctl_usdt *u, struct elf_file *f, const char *path,
 		     const struct mappings *all, size_t first)
 {
-	uint64_t bias, before, hook;
-	bool seen;
-	int r = 0;
+	struct mapping_place *places = NULL;
+	ssize_t n = mapping_places(f, all, first, &places);
+	uint64_t hook;
+	int r = n < 0 ? n : 0;
 
-	for (size_t i = first; i < all->n && r == 0; i++) {
-		if (!mapping_same_file(&all->v[i], &all->v[first]) ||
-		    !mapping_bias(f, &all->v[i], &bias))
-			continue;
-		seen = false;
-		for (size_t j = first; j < i && !seen; j++)
-			seen = mapping_same_file(&all->v[j], &all->v[first]) &&
-			       mapping_bias(f, &all->v[j], &before) &&
-			       before == bias;
-		if (seen)
-			continue;
-		r = usdt_read_object(u, f, path, bias);
-		hook = elf_loader_hook(f, path, bias);
+	for (ssize_t i = 0; i < n && r == 0; i++) {
+		r = usdt_read_object(u, f, path, places[i].bias);
+		hook = elf_loader_hook(f, path, places[i].bias);
 		if (hook)
 			u->loader = hook;
 	}
+	free(places);
 	return r;
 }
 
@@ -49,27 +39,14 @@ static int read_mapped(struct ctl_usdt *u, int proc,
 	size_t len = strlen(m->path), tail = sizeof(deleted) - 1;
 	struct elf_file f;
 	char *path;
-	int fd, r;
+	int r;
 
-	fd = mapping_open(proc, m);
-	if (fd == -ENOEXEC)
-		return 0; /* code that is not in an ELF file */
-	if (fd == -ESTALE) {
-		usdt_problem(u, m->path,
-			     "deleted or replaced since it was mapped; to read "
-			     "it needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN");
-		return 0;
-	}
-	if (fd < 0) {
-		usdt_problem(u, m->path, "%s", strerror(-fd));
-		return fd == -ENOMEM ? fd : 0;
-	}
-	r = elf_file_open(&f, fd);
+	r = mapping_file(proc, m, &f);
 	if (r == -ENOEXEC)
-		return 0;
+		return 0; /* code that is not in an ELF file */
 	if (r < 0) {
 		usdt_problem(u, m->path, "%s", ctl_error());
-		return 0;
+		return r == -ENOMEM ? r : 0;
 	}
 	path = strdup(m->path);
 	if (path && f.is_deleted && len > tail &&
@@ -84,17 +61,12 @@ static int read_mapped(struct ctl_usdt *u, int proc,
 static int read_process(struct ctl_usdt *u, int proc)
 {
 	struct mappings all = { 0 };
-	bool seen;
 	int r;
 
 	r = mappings_read(&u->arena, proc, &all);
-	for (size_t i = 0; i < all.n && r == 0; i++) {
-		seen = !all.v[i].inode;
-		for (size_t j = 0; j < i && !seen; j++)
-			seen = mapping_same_file(&all.v[i], &all.v[j]);
-		if (!seen)
+	for (size_t i = 0; i < all.n && r == 0; i++)
+		if (all.v[i].is_first)
 			r = read_mapped(u, proc, &all, i);
-	}
 	free(all.v);
 	if (r == 0)
 		r = usdt_group(u);
@@ -105,13 +77,11 @@ CTL_EXPORT int ctl_usdt_process(struct ctl_usdt **result, pid_t pid, int flags)
 {
 	struct ctl_procinfo pi;
 	struct ctl_usdt *u;
-	char name[32];
 	int proc, r;
 
-	snprintf(name, sizeof(name), "/proc/%d", pid);
-	proc = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	proc = mappings_open(pid);
 	if (proc < 0)
-		return ctl_fail(-ENOENT, "No such process");
+		return ctl_fail(proc, "No such process");
 	/* They map nothing: that is not to look like "no probes". */
 	if (ctl_proc_info(pid, 0, &pi) == 0 &&
 	    (pi.is_kernel || (pi.state == 'Z' && pi.nlwp <= 1))) {

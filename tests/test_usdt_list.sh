@@ -233,6 +233,13 @@ testProcessHasAddressesInIt()
 		skip=$((semaphore)) 2>/dev/null | od -An -tu2 | tr -d ' ')"
 }
 
+# Each is looked at once, however many there are.
+testManyMappings()
+{
+	target odd mapped 40000
+	ok timeout $((PATIENCE / 10)) pusdt list "$pid"
+}
+
 testDeletedProgram()
 {
 	cp "$probed" "$tmp/short-lived"

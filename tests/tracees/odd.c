@@ -21,7 +21,9 @@
  *				signal
  *	odd segv		a fault
  *	odd wait		a call that tells how much time was left
+ *	odd mapped N		has N mappings of its program's code; makes calls
  */
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -407,6 +409,22 @@ static void do_numbered(unsigned us)
 	}
 }
 
+/* The linker has put the code at the second page of the file. */
+static void do_mapped(unsigned n)
+{
+	int fd = open("/proc/self/exe", O_RDONLY);
+
+	while (n--)
+		if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd,
+			 4096) == MAP_FAILED)
+			die("mmap");
+	ready();
+	for (;;) {
+		mark(7850);
+		usleep(2000);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -455,6 +473,8 @@ int main(int argc, char **argv)
 		p = (struct pollfd){ .fd = fd[1], .events = POLLOUT };
 		return syscall(SYS_ppoll, &p, 1, &t, NULL, 8) != 1;
 	}
+	if (strcmp(what, "mapped") == 0)
+		do_mapped(n);
 	if (strcmp(what, "threads") == 0) {
 		calls = number(argc, argv, 3, 1);
 		return do_threads(n);
