@@ -183,14 +183,13 @@ struct range {
 	char *path;
 };
 
-
 struct image {
 	struct ctl_unwinder *u;
 	unsigned refs;
 	Dwfl *dwfl;
 	bool attached, is_32bit;
 	struct object *objects;
-	struct range *v;
+	struct range *v; /* in order of address; none overlaps another */
 	size_t n, room;
 	struct walk *walk; /* that goes on */
 };
@@ -278,12 +277,26 @@ static struct image *image_new(struct ctl_unwinder *u)
 	return NULL;
 }
 
+/* The number of the first range that ends behind addr; im->n: there is none. */
+static size_t range_behind(const struct image *im, uint64_t addr)
+{
+	size_t lo = 0, hi = im->n, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (im->v[mid].end > addr)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
 static const struct range *range_of(const struct image *im, uint64_t addr)
 {
-	for (size_t i = 0; i < im->n; i++)
-		if (addr >= im->v[i].start && addr < im->v[i].end)
-			return &im->v[i];
-	return NULL;
+	size_t i = range_behind(im, addr);
+
+	return i < im->n && im->v[i].start <= addr ? &im->v[i] : NULL;
 }
 
 /* ------------------------------------------------------------- what is new -- */
@@ -300,19 +313,17 @@ enum news { NEWS_NONE, NEWS_MORE, NEWS_OTHER };
 
 static enum news compare(const struct image *im, const struct mapping *m)
 {
-	enum news news = NEWS_MORE;
+	size_t i = range_behind(im, m->start);
+	const struct range *r;
 
-	for (size_t i = 0; i < im->n; i++) {
-		const struct range *r = &im->v[i];
-
-		if (m->start >= r->end || m->end <= r->start)
-			continue;
+	for (; i < im->n && im->v[i].start < m->end; i++) {
+		r = &im->v[i];
 		if (!continues(r, m))
 			return NEWS_OTHER;
 		if (m->start >= r->start && m->end <= r->end)
-			news = NEWS_NONE;
+			return NEWS_NONE;
 	}
-	return news;
+	return NEWS_MORE;
 }
 
 /* How libdw computes what a module spans. */
@@ -443,35 +454,52 @@ static struct object *object_of(struct image *im, int proc,
 	return o;
 }
 
+/* m is more of what im->v[i] begins with, and maybe of those behind it. */
+static void range_grow(struct image *im, size_t i, const struct mapping *m)
+{
+	struct range *r = &im->v[i];
+	size_t behind = i + 1;
+
+	if (m->start < r->start) {
+		r->offset -= r->start - m->start;
+		r->start = m->start;
+	}
+	if (m->end > r->end)
+		r->end = m->end;
+	for (; behind < im->n && im->v[behind].start < r->end; behind++) {
+		if (im->v[behind].end > r->end)
+			r->end = im->v[behind].end;
+		free(im->v[behind].path);
+	}
+	memmove(r + 1, &im->v[behind], (im->n - behind) * sizeof(*r));
+	im->n -= behind - (i + 1);
+}
+
 static int range_add(struct image *im, int proc, const struct mapping *m)
 {
+	size_t i = range_behind(im, m->start), room;
 	struct range *v;
 	char *path;
 
 	/* JIT compilers extend what they have. */
-	for (size_t i = 0; i < im->n; i++) {
-		v = &im->v[i];
-		if (m->start < v->end && m->end > v->start) {
-			if (m->start < v->start) {
-				v->offset -= v->start - m->start;
-				v->start = m->start;
-			}
-			if (m->end > v->end)
-				v->end = m->end;
-			return 0;
-		}
+	if (i < im->n && im->v[i].start < m->end) {
+		range_grow(im, i, m);
+		return 0;
 	}
 	if (im->n == im->room) {
-		im->room = im->room ? 2 * im->room : 32;
-		v = reallocarray(im->v, im->room, sizeof(*v));
+		room = im->room ? 2 * im->room : 32;
+		v = reallocarray(im->v, room, sizeof(*v));
 		if (!v)
 			return -ENOMEM;
 		im->v = v;
+		im->room = room;
 	}
 	path = strdup(m->path);
 	if (!path)
 		return -ENOMEM;
-	im->v[im->n++] = (struct range){
+	memmove(&im->v[i + 1], &im->v[i], (im->n - i) * sizeof(*v));
+	im->n++;
+	im->v[i] = (struct range){
 		.start = m->start, .end = m->end, .offset = m->offset,
 		.dev = m->dev, .inode = m->inode, .path = path,
 		.object = object_of(im, proc, m),
