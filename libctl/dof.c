@@ -397,34 +397,83 @@ static int read_one(struct ctl_usdt *u, struct usdt_object *o, struct dof *d)
 	return 0;
 }
 
-/*
- * What the dynamic linker would put into the section: with RELA the section
- * itself has zeros there.
- */
-static void relocate(struct elf_file *f, const GElf_Shdr *sh,
-		     unsigned char *bytes, size_t len)
+/* What the dynamic linker would put into the file, in order of address. */
+struct dof_relocations {
+	size_t n;
+	struct relocation {
+		uint64_t at, value;
+	} v[];
+};
+
+static int by_address(const void *va, const void *vb)
 {
+	const struct relocation *a = va, *b = vb;
+
+	return a->at < b->at ? -1 : a->at > b->at;
+}
+
+/* Once for all sections of DOF, of which there may be many.  0 or -ENOMEM. */
+static int read_relocations(struct usdt_object *o)
+{
+	size_t size = gelf_fsize(o->file->elf, ELF_T_RELA, 1, EV_CURRENT);
+	struct dof_relocations *all;
 	Elf_Scn *scn = NULL;
+	size_t room = 0;
 	const char *name;
 	Elf_Data *data;
 	GElf_Rela rela;
-	GElf_Shdr rsh;
+	GElf_Shdr sh;
 
-	if (f->ehdr.e_machine != EM_X86_64)
-		return;
-	while (elf_section_next(f, &scn, &rsh, &name)) {
-		if (rsh.sh_type != SHT_RELA ||
-		    !(data = elf_getdata(scn, NULL)))
+	while (elf_section_next(o->file, &scn, &sh, &name))
+		if (sh.sh_type == SHT_RELA && (data = elf_getdata(scn, NULL)))
+			room += data->d_size / size;
+	all = calloc(1, sizeof(*all) + room * sizeof(all->v[0]));
+	if (!all)
+		return -ENOMEM;
+	while (elf_section_next(o->file, &scn, &sh, &name)) {
+		if (sh.sh_type != SHT_RELA || !(data = elf_getdata(scn, NULL)))
 			continue;
-		for (int i = 0; gelf_getrela(data, i, &rela); i++) {
-			uint64_t at = rela.r_offset - sh->sh_addr;
-
+		for (int i = 0; gelf_getrela(data, i, &rela); i++)
 			if (GELF_R_TYPE(rela.r_info) == R_X86_64_RELATIVE &&
-			    rela.r_offset >= sh->sh_addr && len >= 8 &&
-			    at <= len - 8)
-				memcpy(bytes + at, &rela.r_addend, 8);
-		}
+			    all->n < room)
+				all->v[all->n++] = (struct relocation){
+					rela.r_offset, rela.r_addend
+				};
 	}
+	qsort(all->v, all->n, sizeof(all->v[0]), by_address);
+	o->relocations = all;
+	return 0;
+}
+
+void dof_finish(struct usdt_object *o)
+{
+	free(o->relocations);
+	o->relocations = NULL;
+}
+
+/* With RELA the section itself has zeros where its addresses will be. */
+static int relocate(struct usdt_object *o, const GElf_Shdr *sh,
+		    unsigned char *bytes, size_t len)
+{
+	const struct relocation *v;
+	size_t lo = 0, hi, mid;
+
+	if (o->file->ehdr.e_machine != EM_X86_64 || len < 8)
+		return 0;
+	if (!o->relocations && read_relocations(o) < 0)
+		return -ENOMEM;
+	v = o->relocations->v;
+	hi = o->relocations->n;
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (v[mid].at < sh->sh_addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; lo < o->relocations->n && v[lo].at - sh->sh_addr <= len - 8; lo++)
+		memcpy(bytes + (v[lo].at - sh->sh_addr), &v[lo].value, 8);
+	return 0;
 }
 
 int dof_read(struct ctl_usdt *u, struct usdt_object *o, Elf_Scn *scn,
@@ -445,7 +494,7 @@ int dof_read(struct ctl_usdt *u, struct usdt_object *o, Elf_Scn *scn,
 	if (!copy)
 		return -ENOMEM;
 	memcpy(copy, bytes, len);
-	relocate(o->file, sh, copy, len);
+	r = relocate(o, sh, copy, len);
 	/* Each object file that was linked brought its own. */
 	while (r == 0 && at < len) {
 		if (dof_open(copy + at, len - at, &d) < 0) {

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -174,8 +175,31 @@ int elf_file_memory(struct elf_file *f, const void *image, size_t size)
 	return r;
 }
 
+/*
+ * A table may have many thousand, and a file may ask for as many, one for each
+ * argument: so they are put in order when the first is asked for.
+ */
+struct elf_symbols {
+	size_t n, room;
+	struct symbol { /* what is known of a name */
+		const char *name; /* libelf's */
+		uint64_t addr;	  /* if it is defined */
+		bool dynamic;	  /* in the dynamic table, or only there */
+		bool defined, ambiguous, undefined, tls;
+	} *v; /* by name */
+};
+
+static void symbols_free(struct elf_symbols *all)
+{
+	if (all)
+		free(all->v);
+	free(all);
+}
+
 void elf_file_close(struct elf_file *f)
 {
+	symbols_free(f->symbols);
+	f->symbols = NULL;
 	elf_end(f->elf);
 	if (f->fd >= 0)
 		close(f->fd);
@@ -286,67 +310,150 @@ bool elf_address_of(struct elf_file *f, uint64_t offset, uint32_t flags,
 
 /* --------------------------------------------------------------- symbols -- */
 
-struct symbol_search {
-	const char *name;
-	size_t len;
-	bool found, ambiguous, undefined, tls;
-	uint64_t addr;
-};
+static int by_name(const void *va, const void *vb)
+{
+	const struct symbol *a = va, *b = vb;
+	int c = strcmp(a->name, b->name);
 
-static void search_table(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *sh,
-			 struct symbol_search *s)
+	return c ? c : a->dynamic - b->dynamic;
+}
+
+static int read_symbols(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *sh,
+			struct elf_symbols *all)
 {
 	Elf_Data *data = elf_getdata(scn, NULL);
+	struct symbol *v;
 	const char *name;
 	GElf_Sym sym;
+	size_t room;
 
-	if (!data)
-		return;
-	for (int i = 0; gelf_getsym(data, i, &sym); i++) {
+	for (int i = 0; data && gelf_getsym(data, i, &sym); i++) {
 		name = elf_strptr(f->elf, sh->sh_link, sym.st_name);
-		if (!name || strncmp(name, s->name, s->len) != 0 ||
-		    name[s->len] != '\0')
+		if (!name || !*name)
 			continue;
-		if (GELF_ST_TYPE(sym.st_info) == STT_TLS) {
-			s->tls = true;
-		} else if (sym.st_shndx == SHN_UNDEF) {
-			s->undefined = true;
-		} else if (s->found && s->addr != sym.st_value) {
-			s->ambiguous = true;
-		} else {
-			s->found = true;
-			s->addr = sym.st_value;
+		if (all->n == all->room) {
+			room = all->room ? 2 * all->room : 1024;
+			v = reallocarray(all->v, room, sizeof(*v));
+			if (!v)
+				return -ENOMEM;
+			all->v = v;
+			all->room = room;
 		}
+		v = &all->v[all->n++];
+		*v = (struct symbol){
+			.name = name,
+			.addr = sym.st_value,
+			.dynamic = sh->sh_type == SHT_DYNSYM,
+		};
+		v->tls = GELF_ST_TYPE(sym.st_info) == STT_TLS;
+		v->undefined = !v->tls && sym.st_shndx == SHN_UNDEF;
+		v->defined = !v->tls && !v->undefined;
 	}
+	return 0;
+}
+
+/* more, which comes behind it in order, has the same name. */
+static void add_same(struct symbol *s, const struct symbol *more)
+{
+	/* What the full table defines is there a second time. */
+	if (more->dynamic && s->defined && !s->dynamic)
+		return;
+	s->tls |= more->tls;
+	s->undefined |= more->undefined;
+	if (!more->defined)
+		return;
+	s->ambiguous |= s->defined && s->addr != more->addr;
+	s->defined = true;
+	s->dynamic = more->dynamic;
+	s->addr = more->addr;
+}
+
+/* One of each name. */
+static void sort_symbols(struct elf_symbols *all)
+{
+	size_t last = 0;
+
+	if (!all->n)
+		return;
+	qsort(all->v, all->n, sizeof(all->v[0]), by_name);
+	for (size_t i = 1; i < all->n; i++)
+		if (!strcmp(all->v[last].name, all->v[i].name))
+			add_same(&all->v[last], &all->v[i]);
+		else
+			all->v[++last] = all->v[i];
+	all->n = last + 1;
+}
+
+/* NULL: no memory. */
+static const struct elf_symbols *symbols_of(struct elf_file *f)
+{
+	struct elf_symbols *all;
+	Elf_Scn *scn = NULL;
+	const char *name;
+	GElf_Shdr sh;
+	int r = 0;
+
+	if (f->symbols)
+		return f->symbols;
+	all = calloc(1, sizeof(*all));
+	if (!all)
+		return NULL;
+	while (r == 0 && elf_section_next(f, &scn, &sh, &name))
+		if (sh.sh_type == SHT_SYMTAB || sh.sh_type == SHT_DYNSYM)
+			r = read_symbols(f, scn, &sh, all);
+	if (r < 0) {
+		symbols_free(all);
+		return NULL;
+	}
+	sort_symbols(all);
+	f->symbols = all;
+	return all;
+}
+
+/* What is known of a name; NULL: nothing. */
+static const struct symbol *find_symbol(const struct elf_symbols *all,
+					const char *name, size_t len)
+{
+	size_t lo = 0, hi = all->n, mid;
+
+	/* The first that begins with that is the name itself, if it is there. */
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (strncmp(all->v[mid].name, name, len) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < all->n && !strncmp(all->v[lo].name, name, len) &&
+			       !all->v[lo].name[len] ?
+		       &all->v[lo] :
+		       NULL;
 }
 
 int elf_symbol(struct elf_file *f, const char *name, size_t len, uint64_t *addr,
 	       const char **problem)
 {
-	static const GElf_Word tables[] = { SHT_SYMTAB, SHT_DYNSYM };
-	struct symbol_search s = { .name = name, .len = len };
-	const char *section;
-	GElf_Shdr sh;
+	static const struct symbol none = { .name = "" };
+	const struct elf_symbols *all = symbols_of(f);
+	const struct symbol *s = all ? find_symbol(all, name, len) : NULL;
 
-	for (size_t t = 0; t < 2 && !s.found; t++)
-		for (Elf_Scn *scn = NULL;
-		     elf_section_next(f, &scn, &sh, &section);)
-			if (sh.sh_type == tables[t])
-				search_table(f, scn, &sh, &s);
-	if (s.ambiguous)
+	if (!s)
+		s = &none;
+	if (!all)
+		*problem = "no memory for the file's symbols";
+	else if (s->ambiguous)
 		*problem = "several symbols have that name";
-	else if (s.tls)
+	else if (s->tls)
 		*problem = "a thread-local variable";
-	else if (!s.found && s.undefined)
+	else if (s->defined)
+		*addr = s->addr;
+	else if (s->undefined)
 		*problem = "a symbol of another object";
-	else if (!s.found && len && name[0] == '.')
+	else if (len && name[0] == '.')
 		*problem = "a label of the assembler, in no symbol table";
-	else if (!s.found)
+	else
 		*problem = "no such symbol in the file";
-	if (s.ambiguous || s.tls || !s.found)
-		return -ENOENT;
-	*addr = s.addr;
-	return 0;
+	return s->defined && !s->ambiguous && !s->tls ? 0 : -ENOENT;
 }
 
 /* glibc and musl call the function the same. */

@@ -158,6 +158,8 @@ void arg_parse(const char *s, size_t len, const struct arg_context *c,
 
 /* ------------------------------------------------------------- ELF files -- */
 
+struct elf_symbols;
+
 struct elf_file {
 	Elf *elf;
 	int fd;	 /* owned; -1: memory */
@@ -167,6 +169,7 @@ struct elf_file {
 	bool other_machine; /* neither i386 nor x86-64 */
 	size_t shstrndx;
 	char build_id[2 * 64 + 1]; /* "" if there is none */
+	struct elf_symbols *symbols; /* NULL: nobody has asked for one */
 };
 
 /* -ENOEXEC no ELF file, -EBADMSG damaged, -EOPNOTSUPP big-endian, core.  Takes
@@ -224,6 +227,7 @@ struct usdt_object {
 	struct elf_file debug; /* for symbols; elf NULL: not open */
 	bool debug_tried;
 	size_t dof_sites; /* that its DOF has had so far */
+	struct dof_relocations *relocations; /* NULL: not read */
 };
 
 /* A site as a reader found it; usdt_group() makes probes of these. */
@@ -271,6 +275,8 @@ struct raw_site *usdt_add_site(struct ctl_usdt *u, struct usdt_object *o,
 /* dof.c: a section of DOF.  0 or -ENOMEM. */
 int dof_read(struct ctl_usdt *u, struct usdt_object *o, Elf_Scn *scn,
 	     const GElf_Shdr *sh);
+/* Behind the last one. */
+void dof_finish(struct usdt_object *o);
 /*
  * dwarf.c: functions, lines, names and types, as far as there is debug
  * information.  0 or -ENOMEM.

@@ -463,6 +463,7 @@ int usdt_read_object(struct ctl_usdt *u, struct elf_file *f, const char *path,
 		r = dwarf_describe(u, o);
 	if (o->debug.elf)
 		elf_file_close(&o->debug);
+	dof_finish(o);
 	o->file = NULL;
 	return r;
 }
