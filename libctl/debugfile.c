@@ -15,73 +15,73 @@
 
 #include "probe.h"
 
-static bool same_build(const char *path, const char *build_id)
-{
-	struct elf_file f;
-	bool same;
-	int fd = elf_open_regular(AT_FDCWD, path);
+#define DEBUG_DIR "/usr/lib/debug"
 
-	if (fd < 0 || elf_file_open(&f, fd) < 0)
-		return false;
-	same = !strcmp(f.build_id, build_id);
-	elf_file_close(&f);
-	return same;
-}
-
+/* The file at path, if it is of that build; else -ENOENT. */
 static int try_file(const char *path, const char *build_id)
 {
-	return same_build(path, build_id) ? elf_open_regular(AT_FDCWD, path) :
-					    -ENOENT;
+	int fd = elf_open_regular(AT_FDCWD, path), copy;
+	struct elf_file f;
+	bool same = false;
+
+	if (fd < 0)
+		return -ENOENT;
+	copy = elf_reopen(fd);
+	if (copy >= 0 && elf_file_open(&f, copy) == 0) {
+		same = !strcmp(f.build_id, build_id);
+		elf_file_close(&f);
+	}
+	if (same)
+		return fd;
+	close(fd);
+	return -ENOENT;
+}
+
+static int try_build_id(const char *id)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), DEBUG_DIR "/.build-id/%.2s/%s.debug", id,
+		 id + 2);
+	return try_file(path, id);
 }
 
 /* The name in .gnu_debuglink, in buf. */
 static bool debug_link(struct elf_file *f, char *buf, size_t size)
 {
-	Elf_Scn *scn = NULL;
-	const char *name;
-	const char *bytes;
+	const char *bytes = NULL;
 	GElf_Shdr sh;
+	Elf_Scn *scn;
 	size_t len;
 
-	while (elf_section_next(f, &scn, &sh, &name)) {
-		if (strcmp(name, ".gnu_debuglink") != 0)
-			continue;
+	scn = elf_section_find(f, ".gnu_debuglink", &sh);
+	if (scn)
 		bytes = elf_section_bytes(scn, &sh, &len);
-		if (!bytes || strnlen(bytes, len) == len || len > size ||
-		    strchr(bytes, '/'))
-			return false;
-		strcpy(buf, bytes);
-		return true;
-	}
-	return false;
+	if (!bytes || strnlen(bytes, len) == len || len > size ||
+	    strchr(bytes, '/'))
+		return false;
+	strcpy(buf, bytes);
+	return true;
 }
 
-/* Separate debug information, by build-id and by name.  Both have to be of the
- * same build. */
+/* By build-id and by name.  Both have to be of the same build. */
 int debug_file_open(struct elf_file *f, const char *object)
 {
-	static const char dir[] = "/usr/lib/debug";
+	static const struct {
+		const char *above, *below;
+	} dirs[] = { { "", "" }, { "", ".debug/" }, { DEBUG_DIR, "" } };
 	const char *id = f->build_id, *slash = strrchr(object, '/');
 	int dirlen = slash ? (int)(slash - object) : 0, fd;
 	char path[4096], link[256];
 
 	if (strlen(id) < 3)
 		return -ENOENT;
-	snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", dir, id,
-		 id + 2);
-	fd = try_file(path, id);
+	fd = try_build_id(id);
 	if (fd >= 0 || !debug_link(f, link, sizeof(link)))
 		return fd;
-	snprintf(path, sizeof(path), "%.*s/%s", dirlen, object, link);
-	fd = try_file(path, id);
-	if (fd < 0) {
-		snprintf(path, sizeof(path), "%.*s/.debug/%s", dirlen, object,
-			 link);
-		fd = try_file(path, id);
-	}
-	if (fd < 0) {
-		snprintf(path, sizeof(path), "%s%.*s/%s", dir, dirlen, object,
-			 link);
+	for (int i = 0; i < 3 && fd < 0; i++) {
+		snprintf(path, sizeof(path), "%s%.*s/%s%s", dirs[i].above,
+			 dirlen, object, dirs[i].below, link);
 		fd = try_file(path, id);
 	}
 	return fd;
@@ -93,44 +93,40 @@ int debug_file_open(struct elf_file *f, const char *object)
 static bool alt_link(struct elf_file *f, char *name, size_t size, char *id,
 		     size_t idsize)
 {
-	Elf_Scn *scn = NULL;
-	const char *bytes, *section;
+	const char *bytes = NULL;
 	size_t len, n;
 	GElf_Shdr sh;
+	Elf_Scn *scn;
 
-	while (elf_section_next(f, &scn, &sh, &section)) {
-		if (strcmp(section, ".gnu_debugaltlink") != 0)
-			continue;
+	scn = elf_section_find(f, ".gnu_debugaltlink", &sh);
+	if (scn)
 		bytes = elf_section_bytes(scn, &sh, &len);
-		n = bytes ? strnlen(bytes, len) : 0;
-		if (!n || n == len || n >= size || len - n - 1 < 2 ||
-		    2 * (len - n - 1) >= idsize)
-			return false;
-		strcpy(name, bytes);
-		for (size_t i = n + 1; i < len; i++)
-			sprintf(id + 2 * (i - n - 1), "%02x",
-				(unsigned char)bytes[i]);
-		return true;
-	}
-	return false;
+	n = bytes ? strnlen(bytes, len) : 0;
+	if (!n || n == len || n >= size || len - n - 1 < 2 ||
+	    2 * (len - n - 1) >= idsize)
+		return false;
+	strcpy(name, bytes);
+	for (size_t i = n + 1; i < len; i++)
+		sprintf(id + 2 * (i - n - 1), "%02x", (unsigned char)bytes[i]);
+	return true;
 }
 
 int debug_alt_open(int fd)
 {
 	char name[1024], id[129], own[64], dir[2048], path[4096];
+	int alt = elf_reopen(fd);
 	struct elf_file f;
 	bool linked;
 	ssize_t n;
-	int alt;
 
-	snprintf(own, sizeof(own), "/proc/self/fd/%d", fd);
-	alt = open(own, O_RDONLY | O_CLOEXEC);
 	if (alt < 0 || elf_file_open(&f, alt) < 0)
 		return -ENOENT;
 	linked = alt_link(&f, name, sizeof(name), id, sizeof(id));
 	elf_file_close(&f);
 	if (!linked)
 		return -ENOENT;
+	/* The name may be relative to where the debug file lies. */
+	snprintf(own, sizeof(own), "/proc/self/fd/%d", fd);
 	n = readlink(own, dir, sizeof(dir) - 1);
 	if (n > 0 && *name != '/') {
 		while (n && dir[n - 1] != '/')
@@ -140,11 +136,7 @@ int debug_alt_open(int fd)
 		snprintf(path, sizeof(path), "%s", name);
 	}
 	alt = try_file(path, id);
-	if (alt >= 0)
-		return alt;
-	snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%.2s/%s.debug",
-		 id, id + 2);
-	return try_file(path, id);
+	return alt >= 0 ? alt : try_build_id(id);
 }
 
 /* ---------------------------------------------------------- what is damaged -- */
@@ -211,16 +203,13 @@ static bool section_sound(struct elf_file *f, Elf_Scn *scn, GElf_Shdr *sh)
 
 bool debug_file_sound(int fd)
 {
+	int copy = elf_reopen(fd);
 	Elf_Scn *scn = NULL;
 	struct elf_file f;
 	const char *name;
-	GElf_Shdr sh;
-	char own[64];
 	bool sound = true;
-	int copy;
+	GElf_Shdr sh;
 
-	snprintf(own, sizeof(own), "/proc/self/fd/%d", fd);
-	copy = open(own, O_RDONLY | O_CLOEXEC);
 	if (copy < 0 || elf_file_open(&f, copy) < 0)
 		return false;
 	while (sound && elf_section_next(&f, &scn, &sh, &name))

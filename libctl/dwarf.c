@@ -22,7 +22,6 @@
  * 12's of 2021, which has no version macro, and what came after it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +129,7 @@ struct source {
 	struct usdt_object *o;
 	Dwarf_Debug dbg;
 	Dwarf_Debug main; /* the program's own file, for its unwind table */
+	int main_fd;
 	Dwarf_Fde *fdes;
 	Dwarf_Signed nfdes;
 	bool is_i386;
@@ -1314,31 +1314,71 @@ static int describe_all(struct source *s)
 
 /* -------------------------------------------------------------------- all -- */
 
-static int reopen(int fd)
+/* What the frame's addresses at the sites are computed from: no matter if it
+ * is not there. */
+static void open_unwind_table(struct source *s)
 {
-	char path[32];
-	int r;
+	Dwarf_Signed ncies;
+	Dwarf_Cie *cies;
+	Dwarf_Error e;
 
 	/* A descriptor of its own: libdwarf moves the file position. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	r = open(path, O_RDONLY | O_CLOEXEC);
-	return r < 0 ? -errno : r;
+	s->main_fd = elf_reopen(s->o->file->fd);
+	if (s->main_fd < 0 || debug_init(s->main_fd, &s->main) != DW_DLV_OK) {
+		s->main = NULL;
+		return;
+	}
+	if (dwarf_get_fde_list_eh(s->main, &cies, &ncies, &s->fdes, &s->nfdes,
+				  &e) != DW_DLV_OK)
+		s->fdes = NULL;
+}
+
+static void close_unwind_table(struct source *s)
+{
+	if (s->main)
+		debug_finish(s->main);
+	if (s->main_fd >= 0)
+		close(s->main_fd);
+}
+
+/* fd: the file with the debug information. */
+static int describe_from(struct source *s, int fd)
+{
+	Dwarf_Error e;
+	int alt_fd, r;
+
+	if (debug_init(fd, &s->dbg) != DW_DLV_OK)
+		return 0;
+	alt_fd = debug_alt_open(fd);
+	if (alt_fd >= 0 && (!debug_file_sound(alt_fd) ||
+			    debug_init(alt_fd, &s->alt) != DW_DLV_OK))
+		s->alt = NULL;
+	/* For strings that are there. */
+	if (s->alt)
+		dwarf_set_tied_dbg(s->dbg, s->alt, &e);
+	r = describe_all(s);
+	flow_free(s->flow);
+	if (s->alt) {
+		dwarf_set_tied_dbg(s->dbg, NULL, &e);
+		debug_finish(s->alt);
+	}
+	if (alt_fd >= 0)
+		close(alt_fd);
+	debug_finish(s->dbg);
+	return r;
 }
 
 int dwarf_describe(struct ctl_usdt *u, struct usdt_object *o)
 {
 	struct source s = { .u = u, .o = o, .flow_work = FLOW_WORK };
-	Dwarf_Cie *cies;
-	Dwarf_Signed ncies;
-	int fd, main_fd, alt_fd, r = 0;
 	GElf_Shdr sh;
-	Dwarf_Error e;
+	int fd, r;
 
 	if (o->file->fd < 0)
 		return 0;
 	s.is_i386 = o->file->ehdr.e_machine == EM_386;
 	if (elf_section_find(o->file, ".debug_info", &sh))
-		fd = reopen(o->file->fd);
+		fd = elf_reopen(o->file->fd);
 	else
 		fd = debug_file_open(o->file, o->path);
 	if (fd < 0)
@@ -1348,34 +1388,9 @@ int dwarf_describe(struct ctl_usdt *u, struct usdt_object *o)
 		close(fd);
 		return 0;
 	}
-	main_fd = reopen(o->file->fd);
-	if (main_fd >= 0 && debug_init(main_fd, &s.main) == DW_DLV_OK) {
-		if (dwarf_get_fde_list_eh(s.main, &cies, &ncies, &s.fdes,
-					  &s.nfdes, &e) != DW_DLV_OK)
-			s.fdes = NULL;
-	}
-	if (debug_init(fd, &s.dbg) == DW_DLV_OK) {
-		alt_fd = debug_alt_open(fd);
-		if (alt_fd >= 0 && (!debug_file_sound(alt_fd) ||
-				    debug_init(alt_fd, &s.alt) != DW_DLV_OK))
-			s.alt = NULL;
-		/* For strings that are there. */
-		if (s.alt)
-			dwarf_set_tied_dbg(s.dbg, s.alt, &e);
-		r = describe_all(&s);
-		flow_free(s.flow);
-		if (s.alt) {
-			dwarf_set_tied_dbg(s.dbg, NULL, &e);
-			debug_finish(s.alt);
-		}
-		if (alt_fd >= 0)
-			close(alt_fd);
-		debug_finish(s.dbg);
-	}
-	if (s.main)
-		debug_finish(s.main);
-	if (main_fd >= 0)
-		close(main_fd);
+	open_unwind_table(&s);
+	r = describe_from(&s, fd);
+	close_unwind_table(&s);
 	close(fd);
 	return r;
 }

@@ -34,6 +34,15 @@ int elf_open_regular(int dirfd, const char *path)
 	return fd;
 }
 
+int elf_reopen(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int is_build_id(const char *name)
 {
 	return !strcmp(name, ".note.gnu.build-id");
@@ -225,15 +234,15 @@ int elf_section_next(struct elf_file *f, Elf_Scn **scn, GElf_Shdr *sh,
 	return 0;
 }
 
-bool elf_section_find(struct elf_file *f, const char *name, GElf_Shdr *sh)
+Elf_Scn *elf_section_find(struct elf_file *f, const char *name, GElf_Shdr *sh)
 {
 	Elf_Scn *scn = NULL;
 	const char *have;
 
 	while (elf_section_next(f, &scn, sh, &have))
 		if (!strcmp(have, name))
-			return true;
-	return false;
+			return scn;
+	return NULL;
 }
 
 const void *elf_section_bytes(Elf_Scn *scn, const GElf_Shdr *sh, size_t *len)

@@ -181,12 +181,15 @@ int elf_file_whole(struct elf_file *f);
 void elf_file_close(struct elf_file *f);
 /* A regular file, without waiting for anybody who is at its other end. */
 int elf_open_regular(int dirfd, const char *path);
+/* The same file once more, with a file position of its own; -errno. */
+int elf_reopen(int fd);
 /*
  * Sections: *scn NULL at first; 1 with the header and name, 0 at the end.
  */
 int elf_section_next(struct elf_file *f, Elf_Scn **scn, GElf_Shdr *sh,
 		     const char **name);
-bool elf_section_find(struct elf_file *f, const char *name, GElf_Shdr *sh);
+/* The first of that name; NULL: there is none. */
+Elf_Scn *elf_section_find(struct elf_file *f, const char *name, GElf_Shdr *sh);
 /* The bytes; NULL when there are none (NOBITS, damaged). */
 const void *elf_section_bytes(Elf_Scn *scn, const GElf_Shdr *sh, size_t *len);
 /* Where in the file a linked address is; false: nowhere. */
