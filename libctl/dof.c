@@ -286,8 +286,7 @@ static int set_types(struct ctl_usdt *u, const struct dof_provider *p,
 	}
 	for (unsigned i = 0; dof_translated(p, pr, i, &type, &from) == 0; i++) {
 		if (from >= raw->site.nargs || raw->args[from].xtype ||
-		    (strlen(raw->args[from].type) == type.len &&
-		     !memcmp(raw->args[from].type, type.s, type.len)))
+		    text_is(type, raw->args[from].type))
 			continue;
 		raw->args[from].xtype = copy_text(u, &type);
 		if (!raw->args[from].xtype)

@@ -119,22 +119,20 @@ static const char *base_of(const char *path)
 static bool object_in_list(const struct list *l, const char *path,
 			   enum role role)
 {
-	const char *base = base_of(path), *so = strstr(base, ".so");
-	bool globs = role == LIBRARY;
-	char stem[256];
+	struct ctl_object_names names;
 
-	if (in_list(l, path, globs) || in_list(l, base, globs) ||
-	    (role == PROGRAM && in_list(l, "a.out", false)) ||
-	    (role == LINKER && in_list(l, "ld", false)) ||
-	    /* musl's is the C library, too. */
-	    (role == LINKER && !strncmp(base, "ld-musl", 7) &&
-	     in_list(l, "libc", false)))
-		return true;
-	if (!so || (size_t)(so - base) >= sizeof(stem))
+	ctl_object_names(&names, path);
+	for (unsigned i = 0; i < names.n; i++)
+		if (in_list(l, names.v[i], role == LIBRARY))
+			return true;
+	if (role == PROGRAM)
+		return in_list(l, "a.out", false);
+	if (role != LINKER)
 		return false;
-	memcpy(stem, base, so - base);
-	stem[so - base] = '\0';
-	return in_list(l, stem, globs);
+	/* musl's is the C library, too. */
+	return in_list(l, "ld", false) ||
+	       (!strncmp(base_of(path), "ld-musl", 7) &&
+		in_list(l, "libc", false));
 }
 
 static bool selects_object(const struct ctl_func_spec *s, const char *path,

@@ -102,6 +102,17 @@ bool ctl_logs(void);
 void ctl_log(enum ctl_log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/*
+ * usdt_spec.c: what users may call a file: its path, the last part of that, and
+ * the latter up to ".so", if it has that.
+ */
+struct ctl_object_names {
+	const char *v[3];
+	unsigned n;
+	char stem[256];
+};
+void ctl_object_names(struct ctl_object_names *names, const char *path);
+
 /* target.c: ctl_target_parse() on any bytes. */
 int ctl_target_parse_mem(const char *s, size_t len, struct ctl_target *t);
 /*

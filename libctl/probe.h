@@ -9,8 +9,9 @@
 #ifndef CTL_PROBE_H
 #define CTL_PROBE_H
 
-#include <libelf.h>
 #include <gelf.h>
+#include <libelf.h>
+#include <string.h>
 
 #include "private.h"
 
@@ -45,6 +46,10 @@ struct text { /* not terminated */
 	const char *s;
 	size_t len;
 };
+static inline bool text_is(struct text t, const char *s)
+{
+	return strlen(s) == t.len && !memcmp(t.s, s, t.len);
+}
 
 struct stapsdt_note {
 	uint64_t pc, base, semaphore;

@@ -128,11 +128,6 @@ static int read_args(struct ctl_usdt *u, struct usdt_object *o,
 	return 0;
 }
 
-static bool text_is(struct text t, const char *s)
-{
-	return strlen(s) == t.len && !memcmp(t.s, s, t.len);
-}
-
 /* What the site before it had, or a copy. */
 static const char *same_or_copy(struct ctl_usdt *u, const char *last,
 				struct text t)

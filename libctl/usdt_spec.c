@@ -88,20 +88,33 @@ static bool match(const char *pattern, const char *s)
 	return !*pattern || fnmatch(pattern, s, 0) == 0;
 }
 
-static bool match_object(const char *pattern, const char *path)
+void ctl_object_names(struct ctl_object_names *names, const char *path)
 {
 	const char *slash = strrchr(path, '/'), *so;
 	const char *base = slash ? slash + 1 : path;
-	char stem[256];
+	size_t len;
 
-	if (match(pattern, path) || match(pattern, base))
-		return true;
+	names->v[0] = path;
+	names->v[1] = base;
+	names->n = 2;
 	so = strstr(base, ".so");
-	if (!so || (size_t)(so - base) >= sizeof(stem))
-		return false;
-	memcpy(stem, base, so - base);
-	stem[so - base] = '\0';
-	return match(pattern, stem);
+	len = so ? (size_t)(so - base) : sizeof(names->stem);
+	if (len >= sizeof(names->stem))
+		return;
+	memcpy(names->stem, base, len);
+	names->stem[len] = '\0';
+	names->v[names->n++] = names->stem;
+}
+
+static bool match_object(const char *pattern, const char *path)
+{
+	struct ctl_object_names names;
+
+	ctl_object_names(&names, path);
+	for (unsigned i = 0; i < names.n; i++)
+		if (match(pattern, names.v[i]))
+			return true;
+	return false;
 }
 
 /* "__" in a name may be typed as "-". */
