@@ -123,15 +123,12 @@ static _Noreturn void child(char *const argv[], int go, int report,
 static int reach_exec(struct ctl *h, int go, bool rlc)
 {
 	static const struct ctl_sysset none;
-	struct ctl_sysset execs = { { 0 }, { 0 } };
 	struct ctl_status st = { .size = sizeof(st) };
+	struct ctl_sysset execs;
 	int r;
 
-	execs.native[59 / 64] |= 1ULL << 59 % 64;   /* execve */
-	execs.native[322 / 64] |= 1ULL << 322 % 64; /* execveat */
-	execs.compat[11 / 64] |= 1ULL << 11 % 64;
-	execs.compat[358 / 64] |= 1ULL << 358 % 64;
-	if ((r = ctl_mode_set(h, PR_RLC)) < 0 ||
+	if ((r = ctl_sysset_parse("execve,execveat", &execs)) < 0 ||
+	    (r = ctl_mode_set(h, PR_RLC)) < 0 ||
 	    (r = ctl_trace_sysexit(h, &execs)) < 0)
 		return r;
 	if (write(go, "", 1) != 1)
@@ -161,96 +158,130 @@ static int reach_exec(struct ctl *h, int go, bool rlc)
 	return r;
 }
 
-static int spawn(struct ctl **hp, char *const argv[], bool detached,
-		 const struct ctl_sysset *tied, const struct sock_fprog *filter)
-{
-	int go[2], report[2], tell[2] = { -1, -1 }, err = 0, r = 0, status;
-	struct ctl *h = NULL;
-	pid_t pid, got;
+struct pipes {
+	int go[2];     /* to the child: go on; end of file: the parent is gone */
+	int report[2]; /* from it: errno, if there is no exec */
+	int tell[2];   /* detached: from the one in the middle: the PID */
+};
 
-	if (!argv || !argv[0] || !argv[0][0])
-		return ctl_fail(-EINVAL, "no command");
-	if (pipe2(go, O_CLOEXEC) < 0)
+static void close_end(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void close_pipes(struct pipes *p)
+{
+	for (int i = 0; i < 2; i++) {
+		close_end(&p->go[i]);
+		close_end(&p->report[i]);
+		close_end(&p->tell[i]);
+	}
+}
+
+static int open_pipes(struct pipes *p, bool detached)
+{
+	int r;
+
+	*p = (struct pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	if (pipe2(p->go, O_CLOEXEC) == 0 && pipe2(p->report, O_CLOEXEC) == 0 &&
+	    (!detached || pipe2(p->tell, O_CLOEXEC) == 0))
+		return 0;
+	r = ctl_failno(-errno);
+	close_pipes(p);
+	return r;
+}
+
+static void reap(pid_t pid)
+{
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* The child's PID, or -errno. */
+static pid_t start(struct pipes *p, char *const argv[], bool detached,
+		   const struct sock_fprog *filter)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
 		return ctl_failno(-errno);
-	if (pipe2(report, O_CLOEXEC) < 0) {
-		r = ctl_failno(-errno);
-		goto close_go;
-	}
-	if (detached && pipe2(tell, O_CLOEXEC) < 0) {
-		r = ctl_failno(-errno);
-		goto close_report;
-	}
-	pid = fork();
 	if (pid == 0) {
-		close(go[1]);
-		close(report[0]);
+		close(p->go[1]);
+		close(p->report[0]);
 		if (detached) {
 			pid = fork();
 			if (pid) {
 				/* The one in the middle: tell, and go. */
-				r = write(tell[1], &pid, sizeof(pid));
-				_exit(r == sizeof(pid) ? 0 : 1);
+				_exit(write(p->tell[1], &pid, sizeof(pid)) ==
+						      sizeof(pid) ? 0 : 1);
 			}
-			close(tell[0]);
-			close(tell[1]);
+			close(p->tell[0]);
+			close(p->tell[1]);
 		}
-		child(argv, go[0], report[1], filter);
-	}
-	if (pid < 0) {
-		r = ctl_failno(-errno);
-		goto close_tell;
+		child(argv, p->go[0], p->report[1], filter);
 	}
 	/* (go[0] stays: with no reader, the word to go would be SIGPIPE.) */
-	close(report[1]);
-	report[1] = -1;
-	if (detached) {
-		close(tell[1]);
-		tell[1] = -1;
-		while ((got = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
-			;
-		if (read(tell[0], &pid, sizeof(pid)) != sizeof(pid) || pid < 0) {
-			r = ctl_fail(-EAGAIN, "cannot start a process");
-			goto close_tell;
-		}
+	close_end(&p->report[1]);
+	if (!detached)
+		return pid;
+	close_end(&p->tell[1]);
+	reap(pid);
+	if (read(p->tell[0], &pid, sizeof(pid)) != sizeof(pid) || pid < 0)
+		return ctl_fail(-EAGAIN, "cannot start a process");
+	return pid;
+}
+
+/*
+ * There will be no program: r, or what the child says of execve(2).  reaps: the
+ * child is ours to wait for.
+ */
+static int give_up(struct ctl *h, int r, pid_t pid, int report, bool reaps)
+{
+	char text[512];
+	int err;
+
+	snprintf(text, sizeof(text), "%s", ctl_error());
+	if (h && r != -ENOENT)
+		syscall(SYS_pidfd_send_signal, h->pidfd, SIGKILL, NULL, 0);
+	ctl_close(h);
+	if (read(report, &err, sizeof(err)) == sizeof(err) && err) {
+		r = -err;
+		snprintf(text, sizeof(text), "%s", strerror(err));
+	}
+	if (reaps)
+		reap(pid);
+	return ctl_fail(r, "%s", text);
+}
+
+static int spawn(struct ctl **hp, char *const argv[], bool detached,
+		 const struct ctl_sysset *tied, const struct sock_fprog *filter)
+{
+	struct ctl *h = NULL;
+	struct pipes p;
+	pid_t pid;
+	int r;
+
+	if (!argv || !argv[0] || !argv[0][0])
+		return ctl_fail(-EINVAL, "no command");
+	r = open_pipes(&p, detached);
+	if (r < 0)
+		return r;
+	pid = start(&p, argv, detached, filter);
+	if (pid < 0) {
+		close_pipes(&p);
+		return pid;
 	}
 	r = ctl_open_new(&h, pid, 0, CTL_OPEN_WAIT, tied);
 	if (r == 0)
-		r = reach_exec(h, go[1], !detached && !tied);
-	close(go[1]); /* a child that still waits for us goes now */
-	go[1] = -1;
-	if (r < 0) {
-		char text[512];
-
-		snprintf(text, sizeof(text), "%s", ctl_error());
-		if (h && r != -ENOENT)
-			syscall(SYS_pidfd_send_signal, h->pidfd, SIGKILL, NULL,
-				0);
-		ctl_close(h);
-		if (read(report[0], &err, sizeof(err)) == sizeof(err) && err) {
-			r = -err;
-			snprintf(text, sizeof(text), "%s", strerror(err));
-		}
-		if (!detached)
-			while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-				;
-		r = ctl_fail(r, "%s", text);
-	} else {
+		r = reach_exec(h, p.go[1], !detached && !tied);
+	close_end(&p.go[1]); /* a child that still waits for us goes now */
+	if (r < 0)
+		r = give_up(h, r, pid, p.report[0], !detached);
+	else
 		*hp = h;
-	}
-close_tell:
-	if (tell[0] >= 0)
-		close(tell[0]);
-	if (tell[1] >= 0)
-		close(tell[1]);
-close_report:
-	close(report[0]);
-	if (report[1] >= 0)
-		close(report[1]);
-close_go:
-	if (go[0] >= 0)
-		close(go[0]);
-	if (go[1] >= 0)
-		close(go[1]);
+	close_pipes(&p);
 	return r;
 }
 
