@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "ptruss.h"
 
@@ -76,10 +75,6 @@ struct funcs {
 	} *told;
 };
 
-/* i386: execve, execveat */
-static const unsigned native_execs[] = { SYS_execve, SYS_execveat };
-static const unsigned compat_execs[] = { 11, 358 };
-
 /* -- the options ------------------------------------------------------------- */
 
 bool func_option(struct options *opt, const char *arg, bool stop)
@@ -91,14 +86,20 @@ bool func_option(struct options *opt, const char *arg, bool stop)
 	return true;
 }
 
+static const struct ctl_sysset *execs(void)
+{
+	static struct ctl_sysset set;
+	static bool made;
+
+	if (!made)
+		ctl_sysset_parse("execve,execveat", &set);
+	made = true;
+	return &set;
+}
+
 void func_add_execs(struct ctl_sysset *set)
 {
-	for (size_t i = 0; i < 2; i++) {
-		set->native[native_execs[i] / 64] |= 1ULL
-						     << native_execs[i] % 64;
-		set->compat[compat_execs[i] / 64] |= 1ULL
-						     << compat_execs[i] % 64;
-	}
+	cmd_sysset_add(set, execs());
 }
 
 static struct funcs *all_of(struct session *s)
@@ -148,10 +149,12 @@ static void group_free(struct group *g)
 	free(g);
 }
 
-/* The process does not have it any more; only: this one, or NULL for all. */
-#define EVER UINT64_MAX
+#define EVER UINT64_MAX /* from before any time */
 
-/* pid has those no more that are from before that time; only: just that one. */
+/*
+ * pid has those no more that are from before that time.  only: just that one;
+ * NULL: all.
+ */
 static void forget(struct funcs *f, pid_t pid, const struct group *only,
 		   uint64_t before)
 {
@@ -296,6 +299,18 @@ static int enable(struct session *s, struct traced *t, struct group *g,
 	return r;
 }
 
+/* The first function behind those of *x's object: 1, or 0 at the end. */
+static int next_object(struct ctl_funcs *all, const struct ctl_func **x)
+{
+	uint64_t low = (*x)->low;
+	int more;
+
+	do
+		more = ctl_funcs_next(all, x);
+	while (more == 1 && (*x)->low == low);
+	return more;
+}
+
 static bool is_known(const struct funcs *f, pid_t pid, const struct ctl_func *x)
 {
 	const struct group *g;
@@ -377,11 +392,13 @@ static void drop_unmapped(struct session *s, struct traced *t,
 	for (g = s->funcs->groups; g; g = next) {
 		const struct ctl_func *x = NULL;
 		bool there = false;
+		int more;
 
 		next = g->next;
 		if (!group_has(g, pid))
 			continue;
-		while (!there && ctl_funcs_next(now, &x) == 1)
+		for (more = ctl_funcs_next(now, &x); !there && more == 1;
+		     more = next_object(now, &x))
 			there = x->low == g->low &&
 				!strcmp(x->object, g->object);
 		if (there)
@@ -430,7 +447,7 @@ static int look(struct session *s, struct traced *t)
 	more = ctl_funcs_next(im->funcs, &x);
 	while (r == 0 && more == 1) {
 		if (is_known(s->funcs, ctl_pid(t->h), x)) {
-			more = ctl_funcs_next(im->funcs, &x);
+			more = next_object(im->funcs, &x);
 			continue;
 		}
 		more = add_object(s, t, im, &x, more);
@@ -473,10 +490,8 @@ int func_start(struct session *s, struct traced *t, const struct ctl_status *st)
 
 static bool is_exec(const struct ctl_lwpstatus *l)
 {
-	const unsigned *v = l->sysabi == CTL_ABI_COMPAT ? compat_execs :
-							  native_execs;
-
-	return l->why == PR_SYSEXIT && (l->what == v[0] || l->what == v[1]);
+	return l->why == PR_SYSEXIT &&
+	       ctl_sysset_has(execs(), l->sysabi, l->what);
 }
 
 static bool ours(const struct traced *t, const struct ctl_lwpstatus *l)

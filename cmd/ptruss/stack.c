@@ -10,15 +10,20 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
 #include "ptruss.h"
 
-/* Calls that end an address space.  i386: exit_group, execve, execveat. */
-static const unsigned native_ends[] = { SYS_exit_group, SYS_execve,
-					SYS_execveat };
-static const unsigned compat_ends[] = { 252, 11, 358 };
-#define ENDS (sizeof(native_ends) / sizeof(native_ends[0]))
+/* Calls that end an address space. */
+static const struct ctl_sysset *ends(void)
+{
+	static struct ctl_sysset set;
+	static bool made;
+
+	if (!made)
+		ctl_sysset_parse("exit_group,execve,execveat", &set);
+	made = true;
+	return &set;
+}
 
 int stack_open(struct session *s)
 {
@@ -57,21 +62,13 @@ static bool may_hold(const struct options *opt)
 
 void stack_add_ends(struct ctl_sysset *set)
 {
-	for (size_t i = 0; i < ENDS; i++) {
-		set->native[native_ends[i] / 64] |= 1ULL << native_ends[i] % 64;
-		set->compat[compat_ends[i] / 64] |= 1ULL << compat_ends[i] % 64;
-	}
+	cmd_sysset_add(set, ends());
 }
 
-static bool ends(const struct ctl_lwpstatus *l)
+static bool is_at_end(const struct ctl_lwpstatus *l)
 {
-	const unsigned *v = l->sysabi == CTL_ABI_COMPAT ? compat_ends :
-							  native_ends;
-
-	for (size_t i = 0; l->why == PR_SYSENTRY && i < ENDS; i++)
-		if (l->what == v[i])
-			return true;
-	return false;
+	return l->why == PR_SYSENTRY &&
+	       ctl_sysset_has(ends(), l->sysabi, l->what);
 }
 
 int stack_hold(const struct session *s, struct traced *t,
@@ -100,7 +97,7 @@ int stack_release(struct session *s, struct traced *t)
 
 	if (!s->unwinder || !may_hold(s->opt) || ctl_tid(t->h) ||
 	    ctl_status(t->h, &st) < 0 ||
-	    !ends(&st.lwp) ||
+	    !is_at_end(&st.lwp) ||
 	    ctl_sysset_has(&s->opt->stop_calls, st.lwp.sysabi, st.lwp.what) ||
 	    ctl_sysset_has(&t->old_sysentry, st.lwp.sysabi, st.lwp.what))
 		return 0;
@@ -118,8 +115,8 @@ void stack_unhold(struct traced *t)
 	t->held = false;
 	ctl_trace_sysentry(t->h, &t->old_sysentry);
 	if (ctl_status(t->h, &st) == 0 && st.lwp.flags & PR_ISTOP &&
-	    ends(&st.lwp) && !ctl_sysset_has(&t->old_sysentry, st.lwp.sysabi,
-					     st.lwp.what))
+	    is_at_end(&st.lwp) &&
+	    !ctl_sysset_has(&t->old_sysentry, st.lwp.sysabi, st.lwp.what))
 		ctl_run(t->h, 0);
 }
 
