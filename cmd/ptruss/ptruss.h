@@ -39,6 +39,11 @@ struct options {
 	char **command;
 };
 
+struct pids {
+	pid_t *v;
+	unsigned n, room;
+};
+
 /* One handle: the command, or a process (or thread) of -p. */
 struct traced {
 	struct ctl *h;
@@ -50,8 +55,7 @@ struct traced {
 	bool watched; /* func_start() */
 	uint32_t loader; /* our probe on the dynamic linker, or 0 */
 	uint64_t loader_since; /* CLOCK_MONOTONIC ns */
-	pid_t *live; /* processes whose records come by this handle */
-	unsigned nlive, room;
+	struct pids live; /* whose records come by this handle */
 	uint64_t lost; /* records, as far as they have been told */
 	bool done;
 	bool stopped; /* and to be left so */
@@ -73,8 +77,8 @@ struct session {
 	struct ctl_unwinder *unwinder; /* --stack */
 	struct funcs *funcs; /* -u */
 	bool timeline_begun;
-	struct traced born; /* live[]: children to look after, for -f with -T */
-	struct traced vforked; /* live[]: these of them */
+	struct pids born; /* children to look after, for -f with -T */
+	struct pids vforked; /* these of them */
 	int64_t last_busy;  /* when there last was something to read */
 	bool told_sleep;    /* of those that sleep since then */
 	bool failed; /* to write, and it was told */

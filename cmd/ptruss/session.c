@@ -59,39 +59,41 @@ void session_catch_signals(bool ignored)
 	sigaction(SIGPIPE, &ignore, &own_sigpipe);
 }
 
-/* -- attaching ------------------------------------------------------------ */
+/* -- processes ------------------------------------------------------------ */
 
-static bool live_has(const struct traced *t, pid_t pid)
+static bool pids_have(const struct pids *p, pid_t pid)
 {
-	for (unsigned i = 0; i < t->nlive; i++)
-		if (t->live[i] == pid)
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->v[i] == pid)
 			return true;
 	return false;
 }
 
-static int live_add(struct traced *t, pid_t pid)
+static int pids_add(struct pids *p, pid_t pid)
 {
-	if (t->nlive == t->room) {
-		unsigned room = t->room ? 2 * t->room : 16;
-		pid_t *v = realloc(t->live, room * sizeof(*v));
+	if (p->n == p->room) {
+		unsigned room = p->room ? 2 * p->room : 16;
+		pid_t *v = reallocarray(p->v, room, sizeof(*v));
 
 		if (!v)
 			return -ENOMEM;
-		t->live = v;
-		t->room = room;
+		p->v = v;
+		p->room = room;
 	}
-	t->live[t->nlive++] = pid;
+	p->v[p->n++] = pid;
 	return 0;
 }
 
-static void live_remove(struct traced *t, pid_t pid)
+static void pids_remove(struct pids *p, pid_t pid)
 {
-	for (unsigned i = 0; i < t->nlive; i++)
-		if (t->live[i] == pid) {
-			t->live[i] = t->live[--t->nlive];
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->v[i] == pid) {
+			p->v[i] = p->v[--p->n];
 			return;
 		}
 }
+
+/* -- attaching ------------------------------------------------------------ */
 
 /* -T, -S, -M */
 static int set_stops(const struct options *opt, struct ctl *h)
@@ -198,8 +200,8 @@ static int set_up(struct session *s, struct traced *t)
 		r = inject_set_up(opt->inject, t->h);
 	if (r == 0)
 		r = stack_hold(s, t, &st);
-	if (r == 0 && !live_has(t, ctl_pid(t->h)))
-		r = live_add(t, ctl_pid(t->h));
+	if (r == 0 && !pids_have(&t->live, ctl_pid(t->h)))
+		r = pids_add(&t->live, ctl_pid(t->h));
 	if (r == 0)
 		exec_meet(opt, ctl_pid(t->h));
 	if (r == 0)
@@ -246,7 +248,7 @@ static int attach_one(struct ctl *h, const char *object, void *arg)
 	if (r < 0) {
 		cmd_fail(r, "trace", object);
 		ctl_close(own);
-		free(t->live);
+		free(t->live.v);
 		s->n--;
 	}
 	return r;
@@ -298,7 +300,7 @@ int session_spawn(struct session *s)
 		kill(ctl_pid(h), SIGKILL);
 		ctl_close(h);
 		if (t) {
-			free(t->live);
+			free(t->live.v);
 			s->n--;
 		}
 	}
@@ -315,13 +317,13 @@ static void note_life(struct session *s, struct traced *t,
 
 	if (rec->type == CTL_REC_FORK && f->kind != CTL_FORK_THREAD) {
 		if (s->opt->follow)
-			live_add(t, f->child_pid);
+			pids_add(&t->live, f->child_pid);
 		if ((s->opt->follow && (s->opt->stops || s->opt->inject ||
 					s->opt->nfuncs)) ||
 		    t->held) {
-			live_add(&s->born, f->child_pid);
+			pids_add(&s->born, f->child_pid);
 			if (f->kind == CTL_FORK_VFORK)
-				live_add(&s->vforked, f->child_pid);
+				pids_add(&s->vforked, f->child_pid);
 		}
 	}
 	if (rec->type == CTL_REC_LOST)
@@ -329,7 +331,7 @@ static void note_life(struct session *s, struct traced *t,
 	if (rec->type == CTL_REC_EXIT) {
 		inject_forget(s->opt->inject, rec->tid);
 		if (x->process)
-			live_remove(t, rec->pid);
+			pids_remove(&t->live, rec->pid);
 	}
 }
 
@@ -359,7 +361,7 @@ static void look_at_born(struct session *s, struct traced *t)
 	 * Stopped already: at the end of an exec, for us to look.  Vforked: on
 	 * its parent's memory, with its parent's probes, until that.
 	 */
-	if (st.flags & PR_ISTOP || live_has(&s->vforked, ctl_pid(t->h)))
+	if (st.flags & PR_ISTOP || pids_have(&s->vforked, ctl_pid(t->h)))
 		return;
 	r = func_start(s, t, &st);
 	if (r < 0 && r != -ENOENT)
@@ -375,10 +377,10 @@ static void look_after_born(struct session *s)
 	struct traced *t;
 	struct ctl *h;
 
-	for (unsigned i = 0; i < s->born.nlive; i++) {
-		if (!s->opt->follow && !is_controlled(s->born.live[i]))
+	for (unsigned i = 0; i < s->born.n; i++) {
+		if (!s->opt->follow && !is_controlled(s->born.v[i]))
 			continue;
-		if (ctl_open(&h, s->born.live[i], 0, 0) < 0)
+		if (ctl_open(&h, s->born.v[i], 0, 0) < 0)
 			continue; /* gone already */
 		t = traced_new(s, h, "a child");
 		if (t) {
@@ -392,7 +394,7 @@ static void look_after_born(struct session *s)
 			ctl_close(h);
 		}
 	}
-	s->born.nlive = s->vforked.nlive = 0;
+	s->born.n = s->vforked.n = 0;
 }
 
 /* Children have handles only to see them stop: not many thousands of them. */
@@ -519,21 +521,21 @@ static int abandon(struct session *s, struct traced *t)
 static int look_for_dead(struct session *s, struct traced *t)
 {
 	struct ctl_status st = { .size = sizeof(st) };
-	pid_t *dead = calloc(t->nlive + 1, sizeof(*dead));
+	pid_t *dead = calloc(t->live.n + 1, sizeof(*dead));
 	unsigned n = 0;
 	int r = 0;
 
 	if (!dead)
 		return 0;
-	for (unsigned i = 0; i < t->nlive; i++)
-		if (kill(t->live[i], 0) < 0 && errno == ESRCH)
-			dead[n++] = t->live[i];
+	for (unsigned i = 0; i < t->live.n; i++)
+		if (kill(t->live.v[i], 0) < 0 && errno == ESRCH)
+			dead[n++] = t->live.v[i];
 	if (n) {
 		ctl_status(t->h, &st);
 		r = drain(s, t);
 	}
 	while (r == 0 && n > 0)
-		live_remove(t, dead[--n]);
+		pids_remove(&t->live, dead[--n]);
 	free(dead);
 	return r;
 }
@@ -613,7 +615,7 @@ static int serve(struct session *s, struct traced *t)
 			     t->name);
 		t->done = true;
 	} else if (bits & CTL_POLL_DEAD) {
-		if (!(bits & CTL_POLL_GONE) && t->nlive)
+		if (!(bits & CTL_POLL_GONE) && t->live.n)
 			cmd_complain("the control server of %s is gone: the trace ends here",
 				     t->name);
 		t->done = true;
@@ -623,7 +625,7 @@ static int serve(struct session *s, struct traced *t)
 			if (n < 0)
 				return n;
 		}
-		t->done = n == 0 && (!s->opt->follow || !t->nlive);
+		t->done = n == 0 && (!s->opt->follow || !t->live.n);
 	}
 	return n > 0;
 }
@@ -792,10 +794,10 @@ void session_close(struct session *s)
 		if (!s->opt->command && !t->stopped && !t->stop_only)
 			let_go(s, t);
 		ctl_close(t->h);
-		free(t->live);
+		free(t->live.v);
 	}
-	free(s->born.live);
-	free(s->vforked.live);
+	free(s->born.v);
+	free(s->vforked.v);
 	free(s->polls);
 	free(s->v);
 	s->v = NULL;
