@@ -56,7 +56,7 @@ struct traced {
 	uint32_t loader; /* our probe on the dynamic linker, or 0 */
 	uint64_t loader_since; /* CLOCK_MONOTONIC ns */
 	struct pids live; /* whose records come by this handle */
-	uint64_t lost; /* records, as far as they have been told */
+	uint64_t lost; /* records of the ring, as far as they have been told */
 	bool done;
 	bool stopped; /* and to be left so */
 	bool stop_only; /* a child, of which we want to know that it stops */

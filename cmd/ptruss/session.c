@@ -566,19 +566,48 @@ static int released(struct session *s, struct traced *t)
 }
 
 /*
- * The handle is void since a set-id or unreadable file was executed.  The process
- * waits for who may have another.
+ * A loss is told by a record, just before what comes after it.  When nothing
+ * does, for the ring was full to the end, its count is all there is.
  */
-static bool opened_anew(struct session *s, struct traced *t)
+static int tell_lost(struct session *s, struct traced *t)
+{
+	uint64_t n = t->stop_only ? 0 : ctl_ring_lost(t->h);
+	struct ctl_rec_lost rec = {
+		.h = { .len = sizeof(rec), .type = CTL_REC_LOST,
+		       .pid = ctl_pid(t->h), .tid = ctl_pid(t->h),
+		       .time = s->last },
+	};
+
+	if (s->counts && n)
+		cmd_complain("%llu records were lost, and are not counted",
+			     (unsigned long long)n);
+	if (n <= t->lost || s->counts)
+		return 0;
+	rec.count = n - t->lost;
+	t->lost = n;
+	return print_record(s, t, &rec.h) < 0 ? write_failed(s) : 0;
+}
+
+/*
+ * The handle is void since a set-id or unreadable file was executed.  The process
+ * waits for who may have another, which then takes its place, with a ring of its
+ * own.  1; 0: we may not, and it stays; -errno.
+ */
+static int open_anew(struct session *s, struct traced *t)
 {
 	struct ctl *h;
+	int r;
 
 	if (ctl_open(&h, ctl_pid(t->h), ctl_tid(t->h), 0) < 0)
-		return false;
+		return 0;
 	func_unwatch(s, t);
 	stack_unhold(t);
+	r = tell_lost(s, t);
 	ctl_close(t->h);
 	t->h = h;
+	t->lost = 0;
+	if (r < 0)
+		return r;
 	return set_up(s, t) == 0 && ctl_run(h, 0) == 0;
 }
 
@@ -609,8 +638,9 @@ static int serve(struct session *s, struct traced *t)
 	if (bits < 0)
 		return cmd_fail(bits, "trace", t->name);
 	if (bits & CTL_POLL_INVALID) {
-		if (n > 0 || opened_anew(s, t))
-			return 1;
+		r = n > 0 ? 1 : open_anew(s, t);
+		if (r)
+			return r;
 		cmd_complain("%s executed a set-id or unreadable file: the trace ends here",
 			     t->name);
 		t->done = true;
@@ -713,35 +743,6 @@ static int wait_for_news(struct session *s, bool terminal)
 	return 0;
 }
 
-/*
- * A loss is told by a record, just before what comes after it.  When nothing
- * does, for the target has ended with the ring full, the count of the ring is
- * all there is.
- */
-static int tell_lost(struct session *s)
-{
-	for (unsigned i = 0; i < s->n; i++) {
-		struct traced *t = &s->v[i];
-		uint64_t n = t->stop_only ? 0 : ctl_ring_lost(t->h);
-		struct ctl_rec_lost rec = {
-			.h = { .len = sizeof(rec), .type = CTL_REC_LOST,
-			       .pid = ctl_pid(t->h), .tid = ctl_pid(t->h),
-			       .time = s->last },
-		};
-
-		if (s->counts && n)
-			cmd_complain("%llu records were lost, and are not counted",
-				     (unsigned long long)n);
-		if (n <= t->lost || s->counts)
-			continue;
-		rec.count = n - t->lost;
-		t->lost = n;
-		if (print_record(s, t, &rec.h) < 0)
-			return write_failed(s);
-	}
-	return 0;
-}
-
 static int follow(struct session *s)
 {
 	bool terminal = s->out && isatty(fileno(s->out)), busy, left;
@@ -779,7 +780,9 @@ int session_follow(struct session *s)
 {
 	int r = follow(s);
 
-	return r < 0 ? r : tell_lost(s);
+	for (unsigned i = 0; i < s->n && r >= 0; i++)
+		r = tell_lost(s, &s->v[i]);
+	return r;
 }
 
 void session_close(struct session *s)

@@ -16,7 +16,7 @@
  *	odd threads N CALLS	N threads, each makes so many calls
  *	odd dying		children that are killed in the middle of calls
  *	odd deaf		ignores or blocks every signal; makes calls
- *	odd calls N		N calls
+ *	odd calls N [PROGRAM]	N calls; then executes the program
  *	odd numbered [US]	calls for ever, each with the next number; so often a
  *				signal
  *	odd segv		a fault
@@ -482,7 +482,9 @@ int main(int argc, char **argv)
 	if (strcmp(what, "calls") == 0) {
 		while (n--)
 			syscall(SYS_close, 7900);
-		return 0;
+		if (argc > 3)
+			execl(argv[3], argv[3], (char *)NULL);
+		return argc > 3;
 	}
 	fprintf(stderr, "odd: what?\n");
 	return 64;
