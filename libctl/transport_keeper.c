@@ -303,6 +303,20 @@ static bool peer_good(int fd)
 	return peer_trusted(fd) || geteuid() == 0;
 }
 
+/* What the caller's poll(2) waits for: notify, and that the keeper goes. */
+static int watch_keeper(struct keeper *k, int fd)
+{
+	struct epoll_event notified = { .events = EPOLLIN };
+	struct epoll_event closed = { .events = EPOLLRDHUP };
+
+	k->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (k->epoll < 0 ||
+	    epoll_ctl(k->epoll, EPOLL_CTL_ADD, k->notify, &notified) < 0 ||
+	    epoll_ctl(k->epoll, EPOLL_CTL_ADD, fd, &closed) < 0)
+		return -errno;
+	return 0;
+}
+
 /*
  * Say hello.  0, the server's error, or -ECONNREFUSED when nobody listens
  * there, -EPIPE when the keeper left while we talked.
@@ -318,7 +332,6 @@ static int hello(struct ctl *h, const char *path, int flags)
 		.flags = (flags & CTL_OPEN_RDONLY ? KEEP_HELLO_RDONLY : 0) |
 			 (flags & CTL_OPEN_EXCL ? KEEP_HELLO_EXCL : 0),
 	};
-	struct epoll_event ev = { .events = EPOLLIN };
 	struct keeper *k;
 	struct keep_rep rep;
 	size_t len;
@@ -358,18 +371,9 @@ static int hello(struct ctl *h, const char *path, int flags)
 		goto fail;
 	if (flags & ASKING)
 		be_patient(h->fd, flags & CTL_OPEN_RDONLY ? PATIENCE_S : 0);
-	k->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (k->epoll < 0 ||
-	    epoll_ctl(k->epoll, EPOLL_CTL_ADD, k->notify, &ev) < 0) {
-		r = -errno;
-		goto fail;
-	}
-	ev.events = EPOLLRDHUP;
-	if (epoll_ctl(k->epoll, EPOLL_CTL_ADD, h->fd, &ev) < 0) {
-		r = -errno;
-		goto fail;
-	}
-	return 0;
+	r = watch_keeper(k, h->fd);
+	if (r == 0)
+		return 0;
 fail:
 	if (h->fd >= 0)
 		close(h->fd);
@@ -604,6 +608,15 @@ static void nap(void)
 	nanosleep(&ts, NULL);
 }
 
+/* PID.START: is it the name of a socket? */
+static bool parse_socket_name(const char *name, pid_t *pid, uint64_t *start)
+{
+	int end;
+
+	return sscanf(name, "%d.%" SCNu64 "%n", pid, start, &end) == 2 &&
+	       !name[end] && *pid > 0;
+}
+
 static bool anybody_listens(const char *path)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
@@ -628,18 +641,16 @@ static bool anybody_listens(const char *path)
  */
 static void sweep(const char *dir)
 {
-	unsigned long long start;
+	uint64_t start, real;
 	char path[PATH_MAX];
 	struct dirent *d;
-	uint64_t real;
-	int pid, end;
 	DIR *dp = opendir(dir);
+	pid_t pid;
 
 	if (!dp)
 		return;
 	while ((d = readdir(dp))) {
-		if (sscanf(d->d_name, "%d.%llu%n", &pid, &start, &end) != 2 ||
-		    d->d_name[end] || pid <= 0)
+		if (!parse_socket_name(d->d_name, &pid, &start))
 			continue;
 		if (ctl_proc_start(pid, &real) == 0 && real == start)
 			continue;
@@ -698,11 +709,12 @@ static bool is_link(const char *path)
 static int ask_others(struct ctl *h, const char *socket_path, int flags)
 {
 	const char *slash = strrchr(socket_path, '/');
-	unsigned long long start;
+	int r = -ECONNREFUSED;
 	struct ctl_procinfo pi;
-	int pid, end, r = -ECONNREFUSED;
 	char path[PATH_MAX];
 	struct dirent *d;
+	uint64_t start;
+	pid_t pid;
 	DIR *dp;
 
 	if (geteuid() != 0 || !slash)
@@ -713,8 +725,8 @@ static int ask_others(struct ctl *h, const char *socket_path, int flags)
 	if (!dp)
 		return r;
 	while (r == -ECONNREFUSED && (d = readdir(dp))) {
-		if (sscanf(d->d_name, "%d.%llu%n", &pid, &start, &end) != 2 ||
-		    d->d_name[end] || !strcmp(d->d_name, slash + 1))
+		if (!parse_socket_name(d->d_name, &pid, &start) ||
+		    !strcmp(d->d_name, slash + 1))
 			continue;
 		snprintf(path, sizeof(path), "%.*s/%s",
 			 (int)(slash - socket_path), socket_path, d->d_name);
