@@ -310,7 +310,6 @@ static void ask_server(struct pusdt_session *s, struct options *opt)
 	free(v);
 }
 
-
 static bool count_record(struct pusdt_session *s, const struct ctl_rec *rec,
 			 void *arg)
 {

@@ -14,14 +14,23 @@
 
 #include "pusdt.h"
 
+/* An is-enabled site, which has no hits, may be at the same address. */
 const struct ctl_usdt_site *pusdt_hit_site(const struct pusdt_watched *w,
 					   const struct ctl_rec_probe *r)
 {
-	if (w && w->probe)
-		for (unsigned i = 0; i < w->probe->nsites; i++)
-			if (w->probe->sites[i].address == r->pc &&
-			    !w->probe->sites[i].is_enabled)
-				return &w->probe->sites[i];
+	const struct ctl_usdt_probe *p = w ? w->probe : NULL;
+	unsigned lo = 0, hi = p ? p->nsites : 0, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (p->sites[mid].address < r->pc)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (; p && lo < p->nsites && p->sites[lo].address == r->pc; lo++)
+		if (!p->sites[lo].is_enabled)
+			return &p->sites[lo];
 	return NULL;
 }
 

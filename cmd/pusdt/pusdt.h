@@ -74,7 +74,7 @@ struct pusdt_session {
 	struct ctl_usdt *u;
 	struct ctl_usdt **old; /* what u was before; v points into these */
 	size_t nold;
-	struct pusdt_watched *v;
+	struct pusdt_watched *v; /* in order of id */
 	size_t n;
 	size_t failed; /* that could not be enabled */
 	/* for what is mapped later */

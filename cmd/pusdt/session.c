@@ -81,12 +81,21 @@ static int watch(struct pusdt_session *s, uint32_t id,
 	return 0;
 }
 
+/* Numbers only grow, so v is in their order. */
 const struct pusdt_watched *pusdt_find(const struct pusdt_session *s,
 				       uint32_t id)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (s->v[i].id == id)
-			return &s->v[i];
+	size_t lo = 0, hi = s->n, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (s->v[mid].id == id)
+			return &s->v[mid];
+		if (s->v[mid].id < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
 	return NULL;
 }
 
@@ -304,9 +313,8 @@ static int enable_new(struct pusdt_session *s)
 	s->old[s->nold++] = s->u;
 	s->u = u;
 	o.id = s->loader;
-	for (size_t i = 0; i < s->n; i++)
-		if (s->v[i].id > o.id)
-			o.id = s->v[i].id;
+	if (s->n && s->v[s->n - 1].id > o.id)
+		o.id = s->v[s->n - 1].id;
 	while (r == 0 && ctl_usdt_next(u, NULL, &p) == 1)
 		if (pusdt_specs_match(s->specs, p) && !is_watched(s, p))
 			r = enable_one(s, p, &o);
