@@ -272,7 +272,7 @@ no_one_stopped()
 		! pflags "$1" 2>/dev/null | grep -q 'stopped = [1-9]'
 }
 
-# free PID: runs, and nobody traces it
+# untouched PID: it runs, and nobody traces it
 untouched()
 {
 	no_one_stopped "$1" && [ "$(tracer "$1")" = 0 ]
@@ -299,6 +299,27 @@ parked()
 	before=$(work "$1")
 	sleep 0.2
 	all_stopped "$1" && ! worked_since "$1" "$before"
+}
+
+# stand_still READER FILE: READER, which we have started and which writes to FILE,
+# reads no more once it has written something, until $pid has to wait for room;
+# sets reader
+stand_still()
+{
+	reader=$1
+	started="$started $reader"
+	assert_soon [ -s "$2" ]
+	kill -STOP "$reader"
+	assert_soon parked "$pid"
+}
+
+# read_on: the reader that stood still reads, and $pid gets on; then both end
+read_on()
+{
+	kill -CONT "$reader"
+	assert_runs "$pid"
+	kill -9 "$pid"
+	reap "$reader"
 }
 
 assert_stopped()

@@ -161,7 +161,7 @@ testColonsInArgumentsForZsh()
 	assertEquals "$(stdout)" 1 "$status"
 }
 
-# complete WORD...: what bash offers for the last one, in $tmp/stdout
+# complete_bash WORD...: what bash offers for the last one, in $tmp/stdout
 complete_bash()
 {
 	# shellcheck disable=SC2016

@@ -84,7 +84,7 @@ testToldAsByPtrace()
 	fi
 }
 
-# sees_no_tracer OPTION...: what a child sees with it
+# tracer_of_child OPTION...: what a child sees with it
 tracer_of_child()
 {
 	ptruss "$@" -o /dev/null sh -c 'sed -n "s/^TracerPid:.//p" /proc/self/status; :'
@@ -177,6 +177,20 @@ trace_numbered()
 	assert_soon grep -q 'close(1000010)' "$tmp/o"
 }
 
+# end_numbered WHAT [READER...]: end the child by a signal, which is told once, as
+# are its calls; the other readers end, too
+end_numbered()
+{
+	what=$1
+	shift
+	kill -USR1 "$child"
+	for r in "$@" "$reader"; do
+		reap "$r"
+	done
+	assertEquals "told once" 1 "$(grep -c -e '--- SIGUSR1' "$tmp/o")"
+	assert_none_missing "$what"
+}
+
 testStopOfAChild()
 {
 	needs_afar || return 0
@@ -191,11 +205,8 @@ testStopOfAChild()
 	assertNotEquals "stopped" 0 "$(tracer "$child")"
 	prun "$child"
 	assert_runs "$child"
-	kill -USR1 "$child"
-	reap "$reader"
-	assertEquals "told once" 1 "$(grep -c -e '--- SIGUSR1' "$tmp/o")"
+	end_numbered "stopped"
 	assertEquals "its end" 1 "$(grep -c 'killed by SIGUSR1' "$tmp/o")"
-	assert_none_missing "stopped"
 }
 
 # A child is found, however young it is.
@@ -267,12 +278,8 @@ testAnotherWhoRecords()
 	started="$started $second"
 	assert_soon grep -q 'close(1[0-9]*)' "$tmp/o2"
 	assertEquals "one keeper" "$(tracer "$parent")" "$(tracer "$child")"
-	kill -USR1 "$child"
-	reap "$second"
-	reap "$reader"
-	assertEquals "told once" 1 "$(grep -c -e '--- SIGUSR1' "$tmp/o")"
+	end_numbered "two" "$second"
 	assertEquals "to both" 1 "$(grep -c -e '--- SIGUSR1' "$tmp/o2")"
-	assert_none_missing "two"
 }
 
 # The end of one that outlived all others is not missed.

@@ -149,7 +149,7 @@ same()
 	cd "$tmp" || return
 }
 
-# needs COMMAND: else what is compared is not all
+# has COMMAND: else what is compared is not all
 has()
 {
 	needs_command "$1" && return

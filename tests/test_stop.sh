@@ -294,16 +294,12 @@ testRunAndStopWhileARingIsFull()
 	needs_keeper "its way to wait" || return 0
 	spawn dd if=/dev/zero of=/dev/null bs=16k
 	CTL_EVENTS=ptrace ptruss -r all -o "$tmp/calls" -p "$pid" &
-	reader=$!
-	started="$started $reader"
-	assert_soon [ -s "$tmp/calls" ]
-	kill -STOP $reader
-	assert_soon parked "$pid"
+	stand_still $! "$tmp/calls"
 	ok pstop "$pid"
 	ok pctl "$pid" PCRUN PRSTOP
 	ok timeout 30 pctl "$pid" PCWSTOP
-	kill -9 $reader
-	reap $reader
+	kill -9 "$reader"
+	reap "$reader"
 	ok prun "$pid"
 	assert_runs "$pid"
 	assert_untouched "$pid"
@@ -316,15 +312,8 @@ testSignalsWhileARingIsFull()
 	target odd numbered 1000
 	CTL_EVENTS=bpf ptruss --style=strace -s none -t close -o "$tmp/numbers" \
 		-p "$pid" &
-	reader=$!
-	started="$started $reader"
-	assert_soon [ -s "$tmp/numbers" ]
-	kill -STOP $reader
-	assert_soon parked "$pid"
-	kill -CONT $reader
-	assert_runs "$pid"
-	kill -9 "$pid"
-	reap $reader
+	stand_still $! "$tmp/numbers"
+	read_on
 	# None is missing, unless it says so.
 	assertEquals "" "$(awk -F '[()]' '
 		/lost/ { next_one = 0 }

@@ -579,15 +579,8 @@ testReaderThatDoesNotReadAndChildren()
 	needs_kernels_probes || return 0
 	target brood
 	pusdt trace "$pid" brood:hit >"$tmp/brood" 2>&1 &
-	reader=$!
-	started="$started $reader"
-	assert_soon [ -s "$tmp/brood" ]
-	kill -STOP $reader
-	assert_soon parked "$pid"
-	kill -CONT $reader
-	assert_runs "$pid"
-	kill -9 "$pid"
-	reap $reader
+	stand_still $! "$tmp/brood"
+	read_on
 	assertEquals "$(tail -n 1 "$tmp/brood")" 0 "$(grep -c lost "$tmp/brood")"
 }
 
