@@ -10,9 +10,9 @@
 #                   another build, elsewhere
 #
 # A file dropped into the right folder is built: libctl/*.c is the library,
-# libctl/keeper/*.c the keeper, cmd/NAME.c the command NAME (all of them with
-# cmd/common/*.c), tests/tracees/NAME.c a test program, tests/fuzz/NAME.c a
-# fuzz target.
+# libctl/keeper/*.c the keeper, cmd/NAME.c with cmd/NAME/*.c, if there are any,
+# the command NAME (all of them with cmd/common/*.c), tests/tracees/NAME.c a test
+# program, tests/fuzz/NAME.c a fuzz target.
 
 VERSION := $(shell sed -n 's/^.define CTL_VERSION "\(.*\)"/\1/p' libctl/ctl.h)
 SOMAJOR := 0
@@ -123,9 +123,12 @@ $(O)/libexec/ctltools/ctlkeeper: $(KEEPER_OBJ) $(LIBA)
 	@mkdir -p $(@D)
 	$(call Q,LD)$(CC) $(LDFLAGS_ALL) -o $@ $(KEEPER_OBJ) $(LIBA) $(KEEPER_LIBS) $(ZYDIS_LIBS) $(LIBS)
 
+# What a command of several files is made of, besides.
+$(foreach c,$(CMDS),$(eval $(O)/bin/$(c): $(call obj,$(wildcard cmd/$(c)/*.c))))
+
 $(O)/bin/%: $(O)/obj/cmd/%.o $(COMMON_OBJ) $(LIBSO)
 	@mkdir -p $(@D)
-	$(call Q,LD)$(CC) $(LDFLAGS_ALL) $(RPATH) -o $@ $< $(COMMON_OBJ) -L$(O)/lib -lctl $(JSON_LIBS) $(LIBS)
+	$(call Q,LD)$(CC) $(LDFLAGS_ALL) $(RPATH) -o $@ $(filter %.o,$^) -L$(O)/lib -lctl $(JSON_LIBS) $(LIBS)
 
 $(O)/lib/libctl.pc: libctl/libctl.pc.in Makefile
 	@mkdir -p $(@D)
@@ -137,4 +140,4 @@ clean:
 	rm -rf $(O)
 
 # Kept after the list of files: what was compiled last time tells what to redo.
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(KEEPER_OBJ) $(COMMON_OBJ) $(call obj,$(CMDS:%=cmd/%.c)))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(KEEPER_OBJ) $(call obj,$(wildcard cmd/*.c cmd/*/*.c)))
