@@ -85,16 +85,17 @@ int ctl_target_threads(const struct ctl_target *t, pid_t **tids);
 #define CTL_OPEN_EXCL 1   /* -EBUSY if another handle for control is open    */
 #define CTL_OPEN_RDONLY 2 /* status only: never starts a server, needs no
 			     permission to control; works on any process     */
-#define CTL_OPEN_WAIT 4   /* for a process that is about to start (internal) */
 
 /*
  * Open process pid for control, or with tid != 0 the one thread tid of it.
  * Which backend: the module when it is loaded, else the keeper, unless
  * CTL_BACKEND in the environment says "module" or "keeper".
- * Errors: -ENOENT no such process; -EPERM, -EACCES not allowed; -EBUSY another
- * tracer has it (ctl_error() names it) or CTL_OPEN_EXCL; -ENODEV CTL_BACKEND
- * asks for a backend that is not there; with CTL_OPEN_RDONLY -ETIMEDOUT the
- * server has not answered for ten seconds.  Follows proc(5) of illumos; the
+ * *h is the caller's to close.  Errors: -ENOENT no such process or thread;
+ * -EPERM, -EACCES not allowed; -EBUSY another tracer has it (ctl_error() names
+ * it) or CTL_OPEN_EXCL; -ENODEV CTL_BACKEND asks for a backend that is not there,
+ * or /proc is that of another pid namespace; -EINVAL a number below 1, or
+ * CTL_BACKEND or CTL_EVENTS has no such value; with CTL_OPEN_RDONLY -ETIMEDOUT
+ * the server has not answered for ten seconds.  Follows proc(5) of illumos; the
  * permission needed is that of ptrace(2) attach.  Since: 0.1
  */
 int ctl_open(struct ctl **h, pid_t pid, pid_t tid, int flags);
@@ -102,15 +103,16 @@ int ctl_open(struct ctl **h, pid_t pid, pid_t tid, int flags);
 void ctl_close(struct ctl *h);
 /*
  * After -EAGAIN: the same process anew, if the new image allows it.  Sets of
- * the old handle are gone, a ring of it is closed.  Since: 0.1
+ * the old handle are gone, a ring of it is closed.  Errors: those of ctl_open(),
+ * which leave the handle as it is.  Since: 0.1
  */
 int ctl_reopen(struct ctl *h);
 /*
  * Start argv[0] (looked up in PATH) and open it, stopped before the first user
  * instruction of the new image.  The child is the caller's: wait for it.
  * PR_RLC is set: if the caller dies the child runs.
- * Errors: those of execvp(3), with the child reaped, and of ctl_open().
- * Since: 0.1
+ * Errors: those of execvp(3) and of ctl_open(), with the child reaped; -EINVAL no
+ * argv[0].  Since: 0.1
  */
 int ctl_spawn(struct ctl **h, char *const argv[]);
 /*
@@ -148,23 +150,27 @@ pid_t ctl_pid(const struct ctl *h);
 pid_t ctl_tid(const struct ctl *h);
 const char *ctl_backend(const struct ctl *h);
 /*
- * Into buf, of size bytes: a line on both backends, which would be used and why,
- * and one on where it has system calls from ("events: bpf").  0.  Since: 0.1
+ * Into buf, of size bytes, terminated and cut if it has to be: a line on both
+ * backends, which would be used and why, and one on where it has system calls
+ * from ("events: bpf").  Returns 0.  Since: 0.1
  */
 int ctl_backend_describe(char *buf, size_t size);
 
 /* -- control -------------------------------------------------------------- */
 
 /*
- * Messages as they are (dtrace_ctl.h); *done, if not NULL, gets the bytes
- * carried out, also on failure.  PCREAD and PCWRITE: base is the caller's
- * memory.  Since: 0.1
+ * Messages as they are (dtrace_ctl.h), of len bytes; *done, if not NULL, gets
+ * the bytes carried out, also on failure.  PCREAD and PCWRITE: base is the
+ * caller's memory.  -EINVAL no message, or half of one; -EOPNOTSUPP not provided;
+ * -EBADF, as of all that send messages: the handle is CTL_OPEN_RDONLY.  See
+ * ctl(4).  Since: 0.1
  */
 int ctl_write(struct ctl *h, const void *msgs, size_t len, size_t *done);
 
 /*
  * PCSTOP; PCDSTOP, which does not wait; PCWSTOP or PCTWSTOP.  Time-outs are in
- * ms, 0: none.  -ETIME: still not stopped; the directive stays.  Since: 0.1
+ * ms, 0 or less: none.  -ETIME: still not stopped; the directive stays.
+ * Since: 0.1
  */
 int ctl_stop(struct ctl *h, int timeout_ms);
 int ctl_dstop(struct ctl *h);
@@ -229,19 +235,23 @@ int ctl_poll_check(struct ctl *h);
 
 /*
  * Give the handle a ring of size bytes (0: 4 MiB; rounded up to a power of
- * two), flags CTL_RING_DROP.  It lives as long as the handle.  Since: 0.1
+ * two), flags CTL_RING_DROP.  It lives as long as the handle.  -EBUSY it has one;
+ * -EINVAL more than CTL_RING_MAX; -EBADF the handle is for the status.
+ * Since: 0.1
  */
 int ctl_ring_open(struct ctl *h, size_t size, uint32_t flags);
-/* PCRECORD.  Since: 0.1 */
+/* PCRECORD.  -EOPNOTSUPP: by BPF alone, which CTL_EVENTS asks for, that cannot be
+ * recorded here.  Since: 0.1 */
 int ctl_ring_record(struct ctl *h, const struct ctl_record *what);
-/* PCCAPTURE: n operations for one call.  Since: 0.1 */
+/* PCCAPTURE: n operations for one call; -EINVAL more than CTL_CAP_OPS, or no such
+ * operation.  Since: 0.1 */
 int ctl_ring_capture(struct ctl *h, int abi, unsigned nr,
 		     const struct ctl_capop *ops, unsigned n);
 /*
  * The next record: 1 and *rec (checked: len, type and every length within lie
- * inside it), 0 when there is none now, -EPROTO when the ring lies.  *rec
- * points into the ring and is valid, but for a hostile server unchanging,
- * until ctl_ring_release().  Since: 0.1
+ * inside it), 0 when there is none now, -EPROTO when the ring lies, -EINVAL when
+ * the handle has none.  *rec points into the ring and is valid, but for a
+ * hostile server unchanging, until ctl_ring_release().  Since: 0.1
  */
 int ctl_ring_next(struct ctl *h, const struct ctl_rec **rec);
 /* Give back the room of every record taken so far.  Since: 0.1 */
@@ -349,7 +359,8 @@ struct ctl_usdt_probe {
  * ELF file, that is damaged or that cannot be read is -ENOEXEC, -EBADMSG or the
  * error of open(2); in a process it is skipped with a word to the log, as is
  * a bad note in a good file (ctl_usdt_problems() counts them).  A process
- * needs what ptrace(2) attach needs.  Since: 0.1
+ * needs what ptrace(2) attach needs; -ENOENT it is gone, -EOPNOTSUPP a kernel
+ * thread.  *u is the caller's to free.  Since: 0.1
  */
 #define CTL_USDT_SOURCE 1 /* frames, names and types from debug information */
 int ctl_usdt_file(struct ctl_usdt **u, const char *path, int flags);
@@ -373,7 +384,8 @@ int ctl_usdt_next(struct ctl_usdt *u, const struct ctl_usdt_spec *spec,
  * "[OBJECT:]PROVIDER:NAME", each with the wildcards of fnmatch(3) and empty for
  * any; OBJECT is a path, its last part, or that up to ".so".  Also taken:
  * "usdt:" in front, as bpftrace has it, and DTrace's PROVIDER:OBJECT::NAME with
- * "-" for "__".  -EINVAL.  Since: 0.1
+ * "-" for "__".  *spec is the caller's to free; it needs text no more.  -EINVAL.
+ * Since: 0.1
  */
 int ctl_usdt_spec_parse(struct ctl_usdt_spec **spec, const char *text);
 void ctl_usdt_spec_free(struct ctl_usdt_spec *spec);
@@ -383,22 +395,23 @@ bool ctl_usdt_match(const struct ctl_usdt_spec *spec,
 /* -- enabling probes (probe.c) -------------------------------------------- */
 
 /*
- * ctl_probe_enable_address() is a probe of one site without arguments.
- * PCPROBE and PCUNPROBE as they are; op is the operand, of op->size bytes.
- * Since: 0.1
+ * PCPROBE as it is: op is the operand, of op->size bytes.  The other is one of a
+ * single site, without arguments.  Errors as of ctl_probe_enable().  Since: 0.1
  */
+int ctl_probe_enable_raw(struct ctl *h, const struct ctl_probe *op);
 int ctl_probe_enable_address(struct ctl *h, uint64_t addr, uint32_t id,
 			     uint32_t flags);
-int ctl_probe_enable_raw(struct ctl *h, const struct ctl_probe *op);
-/* id 0: every probe that no handle owns.  Since: 0.1 */
+/* PCUNPROBE; id 0: every probe that no handle owns.  -EINVAL: there is none.
+ * Since: 0.1 */
 int ctl_probe_disable(struct ctl *h, uint32_t id);
 /*
  * Enable every site of p under this number; flags CTL_PROBE_HANDLE ..;
  * predicate: npred operations or NULL; strlimit 0: no strings.  The label that
  * CTL_IOC_PROBES keeps is "PROVIDER\0NAME\0OBJECT\0".
  *   -EEXIST the number is taken   -EBUSY a breakpoint of another tracer
- *   -EOPNOTSUPP a site is no nop  -EINVAL it has no site that can be hit
- * Since: 0.1
+ *   -EOPNOTSUPP a site is no nop  -EINVAL it has no site that can be hit, or
+ *                                 the condition, or a name, is too long
+ * Of several sites all are enabled or none.  Since: 0.1
  */
 struct ctl_probe_options {
 	uint32_t id, flags, strlimit;
@@ -409,8 +422,9 @@ struct ctl_probe_options {
 int ctl_probe_enable(struct ctl *h, const struct ctl_usdt_probe *p,
 		     const struct ctl_probe_options *o);
 /*
- * What is enabled, a struct ctl_probe_info and its label behind the other:
- * *v is malloc'ed, the caller frees it.  Returns the number.  Since: 0.1
+ * What is enabled, one struct ctl_probe_info with its label behind the other, in
+ * order of id: *v is malloc'ed, the caller frees it.  Returns the number;
+ * -EOPNOTSUPP: nothing controls the process.  Since: 0.1
  */
 int ctl_probe_list(struct ctl *h, struct ctl_probe_info **v);
 /* The next one in *v. */
@@ -444,7 +458,8 @@ void ctl_usdt_fetch(const struct ctl_usdt_probe *p,
  * An empty list is any, "!" makes it all but those.  The program and the
  * dynamic linker are not meant by wildcards and "!", but only by their names,
  * or as "a.out" and "ld".  "::" means calls from inside the object, too; of the
- * program these are always meant.  -EINVAL.  Since: 0.1
+ * program these are always meant.  *spec is the caller's to free; it needs text
+ * no more.  -EINVAL.  Since: 0.1
  */
 struct ctl_func_spec;
 int ctl_func_spec_parse(struct ctl_func_spec **spec, const char *text);
@@ -463,7 +478,9 @@ struct ctl_func {
 /*
  * The functions that specs select, of what process pid has mapped now; x86-64
  * only.  What cannot be read is skipped with a word to the log
- * (ctl_funcs_problems() counts).  Needs what ptrace(2) attach needs.  Since: 0.1
+ * (ctl_funcs_problems() counts).  Needs what ptrace(2) attach needs.  *f is the
+ * caller's to free.  -ENOENT it is gone; -EINVAL more than CTL_FUNC_SPECS.
+ * Since: 0.1
  */
 #define CTL_FUNC_SPECS 64
 struct ctl_funcs;

@@ -273,7 +273,7 @@ static int spawn(struct ctl **hp, char *const argv[], bool detached,
 		close_pipes(&p);
 		return pid;
 	}
-	r = ctl_open_new(&h, pid, 0, CTL_OPEN_WAIT, tied);
+	r = ctl_open_new(&h, pid, 0, 0, tied);
 	if (r == 0)
 		r = reach_exec(h, p.go[1], !detached && !tied);
 	close_end(&p.go[1]); /* a child that still waits for us goes now */
