@@ -477,46 +477,6 @@ testDropTellsHowMany()
 	rm "$tmp/late"
 }
 
-# What was lost before a set-id program is told, though what follows comes by
-# another handle; and what is lost after it, too.
-testDropBeforeASetIdProgram()
-{
-	needs_root "may go on with one" || return 0
-	cp "$TRACEES/whoami" "$tmp/setid"
-	chown 65534 "$tmp/setid"
-	chmod 4755 "$tmp/setid"
-	mkfifo "$tmp/late"
-	ptruss --drop --style=strace -t close -o "$tmp/late" \
-		"$TRACEES/odd" calls 200000 "$tmp/setid" &
-	tracer=$!
-	started="$started $tracer"
-	exec 7<"$tmp/late"
-	wait_until executes setid "$tracer" || fail "it waits"
-	started="$started $child"
-	cat <&7 >"$tmp/o" &
-	reader=$!
-	exec 7<&-
-	wait_until grep -q '+++ [0-9]* events lost' "$tmp/o" ||
-		fail "$(tail -n 3 "$tmp/o")"
-	kill -9 "$child"
-	reap "$tracer"
-	wait "$reader"
-	lost=$(sed -n 's/^+++ \([0-9]*\) events lost +++$/\1/p' "$tmp/o" |
-		awk '{ n += $1 } END { print n + 0 }')
-	seen=$(grep -c 'close(7900)' "$tmp/o")
-	assertTrue "$seen and $lost" \
-		"[ $((seen + lost)) -ge 200000 -a $((seen + lost)) -le 200020 ]"
-	rm "$tmp/late"
-}
-
-# executes NAME PTRUSS: its command does; sets child
-executes()
-{
-	child=$(sed -n "s/^\([0-9]*\) ($1) [^ ]* $2 .*/\1/p" \
-		/proc/[0-9]*/stat 2>/dev/null)
-	[ -n "$child" ]
-}
-
 # has_ended PTRUSS: its command
 has_ended()
 {

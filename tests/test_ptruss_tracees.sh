@@ -378,14 +378,21 @@ testExecsOf32Bit()
 	done
 }
 
+# make_set_id FILE: $tmp/set-id, a copy that runs as another user
+make_set_id()
+{
+	rm -f "$tmp/set-id"
+	cp "$1" "$tmp/set-id"
+	chown 65534 "$tmp/set-id"
+	chmod 4755 "$tmp/set-id"
+}
+
 # Root may go on with a set-id program, as the command and as a child of it, and
 # with its children.
 testSetIdForRoot()
 {
 	needs_root "of another user" || return 0
-	cp "$(readlink -f "$(command -v dash)")" "$tmp/set-id"
-	chown 65534 "$tmp/set-id"
-	chmod 4755 "$tmp/set-id"
+	make_set_id "$(readlink -f "$(command -v dash)")"
 	for source in $SOURCES; do
 		use_source "$source"
 		while read -r calls command; do
@@ -401,6 +408,45 @@ testSetIdForRoot()
 			3 '$tmp/set-id' -pc '(exit 3); exit 0'; exit 0
 		EOT
 	done
+}
+
+# What was lost before a set-id program is told, though what follows comes by
+# another handle; and what is lost after it, too.
+testDropBeforeASetIdProgram()
+{
+	needs_root "may go on with one" || return 0
+	use_source default
+	make_set_id "$TRACEES/whoami"
+	mkfifo "$tmp/late"
+	ptruss --drop --style=strace -t close -o "$tmp/late" \
+		"$TRACEES/odd" calls 200000 "$tmp/set-id" &
+	tracer=$!
+	started="$started $tracer"
+	exec 7<"$tmp/late"
+	wait_until executes set-id "$tracer" || fail "it waits"
+	started="$started $child"
+	cat <&7 >"$tmp/o" &
+	reader=$!
+	exec 7<&-
+	wait_until grep -q '+++ [0-9]* events lost' "$tmp/o" ||
+		fail "$(tail -n 3 "$tmp/o")"
+	kill -9 "$child"
+	reap "$tracer"
+	wait "$reader"
+	lost=$(sed -n 's/^+++ \([0-9]*\) events lost +++$/\1/p' "$tmp/o" |
+		awk '{ n += $1 } END { print n + 0 }')
+	seen=$(grep -c 'close(7900)' "$tmp/o")
+	assertTrue "$seen and $lost" \
+		"[ $((seen + lost)) -ge 200000 -a $((seen + lost)) -le 200020 ]"
+	rm "$tmp/late"
+}
+
+# executes NAME PTRUSS: its command does; sets child
+executes()
+{
+	child=$(sed -n "s/^\([0-9]*\) ($1) [^ ]* $2 .*/\1/p" \
+		/proc/[0-9]*/stat 2>/dev/null)
+	[ -n "$child" ]
 }
 
 # A page that a thread of the target is to bring is not waited for.
