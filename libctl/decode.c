@@ -193,71 +193,89 @@ static int64_t sign_extend(uint64_t v, unsigned size)
 	return (int64_t)(v << unused) >> unused;
 }
 
+/* A number that is taken apart. */
+struct parts {
+	struct ctl_val *v; /* room for MAX_FLAGS */
+	unsigned n;
+	uint64_t left; /* what has no name yet */
+};
+
+/* Room for what is left is kept. */
+static bool parts_full(const struct parts *p)
+{
+	return p->n >= MAX_FLAGS - 2;
+}
+
+/* What stands for several bits together, zero included; of two for the same bits
+ * the one that comes first. */
+static void name_fields(struct parts *p, const struct ctl_table *t, uint64_t n)
+{
+	const struct ctl_name *f;
+	uint64_t named = 0;
+
+	for (f = t->name; f < t->name + t->n && !parts_full(p); f++)
+		if (f->mask && !(f->mask & named) &&
+		    (n & f->mask) == f->value &&
+		    !(f->value == 0 && f->mask == ~0ULL)) {
+			set_name(&p->v[p->n++], f->value, f->name);
+			p->left &= ~f->mask;
+			named |= f->mask;
+		}
+}
+
+/* wide: those of more than one bit. */
+static void name_bits(struct parts *p, const struct ctl_table *t, bool wide)
+{
+	const struct ctl_name *f;
+	uint64_t bits;
+
+	for (f = t->name; f < t->name + t->n && !parts_full(p); f++) {
+		bits = t->kind & TAB_BITS ? 1ULL << (f->value & 63) : f->value;
+		if (f->mask || !bits || (p->left & bits) != bits ||
+		    ((bits & (bits - 1)) != 0) != wide)
+			continue;
+		set_name(&p->v[p->n++], bits, f->name);
+		p->left &= ~bits;
+	}
+}
+
+static void name_rest(struct parts *p, const struct ctl_table *t)
+{
+	const char *zero;
+
+	if (t->kind & TAB_OCTAL) {
+		/* Permissions, none included. */
+		if (p->left & ~0777ULL)
+			set_num(&p->v[p->n++], CTL_VAL_HEX, p->left & ~0777ULL);
+		set_num(&p->v[p->n++], CTL_VAL_OCT, p->left & 0777);
+	} else if (p->left) {
+		set_num(&p->v[p->n++], CTL_VAL_HEX, p->left);
+	} else if (!p->n) {
+		zero = ctl_table_name(t, 0);
+		if (zero && !(t->kind & TAB_BITS))
+			set_name(&p->v[p->n++], 0, zero);
+		else
+			set_num(&p->v[p->n++], CTL_VAL_INT, 0);
+	}
+}
+
 static void set_flags(struct ctl_decoder *d, struct ctl_val *v,
 		      const struct ctl_table *t, uint64_t n)
 {
-	struct ctl_val *c;
-	uint64_t left = n, named = 0;
-	unsigned i, k = 0;
+	struct parts p = { .v = take_vals(d, MAX_FLAGS), .left = n };
 
-	v->kind = CTL_VAL_HEX;
-	v->value = n;
-	c = take_vals(d, MAX_FLAGS);
-	if (!c)
+	set_num(v, CTL_VAL_HEX, n);
+	if (!p.v)
 		return;
-	/* First what stands for several bits together, zero included; of two
-	 * for the same bits the one that comes first. */
-	for (i = 0; i < t->n && k < MAX_FLAGS - 2; i++)
-		if (t->name[i].mask && !(t->name[i].mask & named) &&
-		    (n & t->name[i].mask) == t->name[i].value &&
-		    !(t->name[i].value == 0 && t->name[i].mask == ~0ULL)) {
-			set_name(&c[k++], t->name[i].value, t->name[i].name);
-			left &= ~t->name[i].mask;
-			named |= t->name[i].mask;
-		}
-	/* Wide ones before the bits that they are made of. */
-	for (i = 0; i < t->n && k < MAX_FLAGS - 2; i++) {
-		uint64_t bit = t->name[i].value;
-
-		if (t->kind & TAB_BITS)
-			bit = 1ULL << (bit & 63);
-		if (t->name[i].mask || !bit || (bit & (bit - 1)) == 0)
-			continue;
-		if ((left & bit) == bit) {
-			set_name(&c[k++], bit, t->name[i].name);
-			left &= ~bit;
-		}
-	}
-	for (i = 0; i < t->n && k < MAX_FLAGS - 2; i++) {
-		uint64_t bit = t->name[i].value;
-
-		if (t->kind & TAB_BITS)
-			bit = 1ULL << (bit & 63);
-		if (t->name[i].mask || !bit || (left & bit) != bit)
-			continue;
-		set_name(&c[k++], bit, t->name[i].name);
-		left &= ~bit;
-	}
-	if (t->kind & TAB_OCTAL) {
-		/* Permissions, none included. */
-		if (left & ~0777ULL)
-			set_num(&c[k++], CTL_VAL_HEX, left & ~0777ULL);
-		set_num(&c[k++], CTL_VAL_OCT, left & 0777);
-		left = 0;
-	} else if (!k && !left) {
-		const char *zero = ctl_table_name(t, 0);
-
-		if (zero && !(t->kind & TAB_BITS))
-			set_name(&c[k++], 0, zero);
-		else
-			set_num(&c[k++], CTL_VAL_INT, 0);
-	}
-	if (left)
-		set_num(&c[k++], CTL_VAL_HEX, left);
-	d->used -= (MAX_FLAGS - k) * sizeof(*c);
+	name_fields(&p, t, n);
+	/* Before the bits that they are made of. */
+	name_bits(&p, t, true);
+	name_bits(&p, t, false);
+	name_rest(&p, t);
+	d->used -= (MAX_FLAGS - p.n) * sizeof(*p.v);
 	v->kind = CTL_VAL_FLAGS;
-	v->child = c;
-	v->nchild = k;
+	v->child = p.v;
+	v->nchild = p.n;
 }
 
 static void set_enum(struct ctl_val *v, const struct ctl_table *t, uint64_t n)
