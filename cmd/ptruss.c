@@ -71,44 +71,62 @@ static int finish(struct session *s, int code)
 	return cmd_finish(code);
 }
 
+/* Where the trace goes, and what makes it.  false: it has complained. */
+static bool open_all(struct session *s)
+{
+	const struct options *opt = s->opt;
+	int r;
+
+	/* The timeline is the output, unless there is to be another. */
+	if (!opt->timeline || opt->output || opt->count) {
+		s->out = open_output(opt);
+		if (!s->out)
+			return false;
+		s->to_file = is_regular(s->out);
+		s->color = opt->want_color &&
+			   (opt->pager || isatty(fileno(s->out)));
+	}
+	s->values = values_new(opt);
+	if (opt->count)
+		s->counts = counts_new();
+	if (!s->values || (opt->count && !s->counts)) {
+		cmd_complain("out of memory");
+		return false;
+	}
+	if (opt->stack && !opt->count && stack_open(s) < 0)
+		return false;
+	r = opt->timeline ? timeline_open(s) : 0;
+	if (r < 0)
+		cmd_complain("cannot write %s: %s", opt->timeline, strerror(-r));
+	return r == 0;
+}
+
+/* A server that is started for us may get ready meanwhile. */
+static void tell_intention(const struct session *s)
+{
+	const struct options *opt = s->opt;
+	const struct ctl_sysset no_calls = { 0 };
+
+	if (opt->tied || !memcmp(&opt->calls, &no_calls, sizeof(no_calls)))
+		return;
+	ctl_will_record();
+	if (opt->follow && !opt->stops && !opt->inject && !opt->nfuncs &&
+	    !s->unwinder)
+		ctl_will_follow();
+}
+
 int main(int argc, char **argv)
 {
 	struct options opt = { 0 };
 	struct session s = { .opt = &opt };
-	const struct ctl_sysset no_calls = { 0 };
 	bool ended = false, left = false;
 	int code = CMD_OK, r;
 	pid_t child = 0;
 
 	options_parse(&opt, argc, argv);
-	/* The timeline is the output, unless there is to be another. */
-	if (!opt.timeline || opt.output || opt.count) {
-		s.out = open_output(&opt);
-		if (!s.out)
-			return CMD_NONE;
-		s.to_file = is_regular(s.out);
-		s.color = opt.want_color &&
-			  (opt.pager || isatty(fileno(s.out)));
-	}
-	s.values = values_new(&opt);
-	if (opt.count)
-		s.counts = counts_new();
-	if (!s.values || (opt.count && !s.counts)) {
-		cmd_complain("out of memory");
+	if (!open_all(&s))
 		return finish(&s, CMD_NONE);
-	}
-	if (opt.stack && !opt.count && (r = stack_open(&s)) < 0)
-		return finish(&s, CMD_NONE);
-	if (opt.timeline && (r = timeline_open(&s)) < 0) {
-		cmd_complain("cannot write %s: %s", opt.timeline, strerror(-r));
-		return finish(&s, CMD_NONE);
-	}
-	if (!opt.tied && memcmp(&opt.calls, &no_calls, sizeof(no_calls))) {
-		ctl_will_record();
-		if (opt.follow && !opt.stops && !opt.inject && !opt.nfuncs &&
-		    !s.unwinder)
-			ctl_will_follow();
-	}
+	tell_intention(&s);
 	session_catch_signals(!opt.command);
 	if (opt.command) {
 		if (session_spawn(&s) < 0) {
