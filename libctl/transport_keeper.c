@@ -251,6 +251,11 @@ static int get_reply(struct ctl *h, struct keep_rep *rep, void *buf,
 		}
 		if (rep->err > 0 || rep->err < -4095)
 			goto bad;
+		if (got < nfd && (m.msg_flags & MSG_CTRUNC)) {
+			/* No room for a descriptor of ours. */
+			close_fds(fds, got);
+			return ctl_failno(-EMFILE);
+		}
 		if (got != (rep->err ? 0 : nfd))
 			goto bad;
 		*len = rep->len;
@@ -271,6 +276,9 @@ static int server_error(struct ctl *h, int err)
 	case -EINTR:
 	case -ETIMEDOUT:
 		return err;
+	case -EFBIG:
+		return ctl_fail(err,
+				"the limit of file sizes leaves no room for a ring (ulimit -f)");
 	}
 	return ctl_failh(h, err);
 }

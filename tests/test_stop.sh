@@ -178,6 +178,36 @@ testRunAlsoUndoesSigstop()
 	assert_untouched "$pid"
 }
 
+# What stops it may have hardly a file to open; what runs it on has its own limits.
+testLimitsOfWhoStopsIt()
+{
+	needs_keeper "limits that a server inherits" || return 0
+	target spin
+	for limit in "n 10" "n 33" "f 1"; do
+		# shellcheck disable=SC2016 # that sh's
+		run sh -c 'ulimit -$1 $2 && pstop "$3"' sh ${limit% *} "${limit#* }" "$pid"
+		if [ $status = 0 ]; then
+			assert_stopped "$pid"
+		else
+			stderr | grep -q 'limit of open files is too low: ulimit -n 32$' ||
+				fail "$limit: $(stderr)"
+		fi
+		ok prun "$pid"
+		assert_untouched "$pid"
+	done
+}
+
+# A ring is a file, too: no reason for the keeper to die.
+testLimitOfFileSizes()
+{
+	needs_keeper "limits that a server inherits" || return 0
+	# (Through a pipe: what is a file now would end ptruss itself.)
+	sh -c 'ulimit -f 1 && ptruss -t none true 2>&1' </dev/null |
+		cat >"$tmp/limited"
+	grep -q -e 'exited with status 0' -e 'limit of file sizes.*(ulimit -f)$' \
+		"$tmp/limited" || fail "$(cat "$tmp/limited")"
+}
+
 testStopOfASigstoppedProcess()
 {
 	target spin

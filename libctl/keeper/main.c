@@ -387,15 +387,43 @@ static int set_up(void)
 	return err ? ctl_failno(-err) : 0;
 }
 
+static void raise_limit(int what, rlim_t want)
+{
+	struct rlimit l, more = { want, want };
+
+	if (getrlimit(what, &l) < 0 ||
+	    (l.rlim_max < want && setrlimit(what, &more) == 0))
+		return;
+	l.rlim_cur = l.rlim_max;
+	setrlimit(what, &l);
+}
+
+/* Our own, of two or three handles, and what a first look at memory takes. */
+#define FILES_MIN 32U
 /* Two descriptors a followed process, and those of the handles. */
-static void raise_limit(void)
+#define FILES_GOOD 4096U
+
+/*
+ * The limits of the shell that the first command came from were not meant for
+ * us, who go on when it is gone: one who cannot open a descriptor any more could
+ * not be told to set its process running again.
+ */
+static int raise_limits(void)
 {
 	struct rlimit l;
 
-	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
-		l.rlim_cur = l.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &l);
-	}
+	raise_limit(RLIMIT_CPU, RLIM_INFINITY);
+	raise_limit(RLIMIT_AS, RLIM_INFINITY);
+	raise_limit(RLIMIT_DATA, RLIM_INFINITY);
+	/* It counts for rings; and then it is to be an error, not our end. */
+	raise_limit(RLIMIT_FSIZE, RLIM_INFINITY);
+	signal(SIGXFSZ, SIG_IGN);
+	raise_limit(RLIMIT_NOFILE, FILES_GOOD);
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < FILES_MIN)
+		return ctl_fail(-EMFILE,
+				"the limit of open files is too low: ulimit -n %u",
+				FILES_MIN);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -426,7 +454,11 @@ int main(int argc, char **argv)
 	guard_try();
 	/* It has secrets of its tracees: neither core nor peeking. */
 	prctl(PR_SET_DUMPABLE, 0);
-	raise_limit();
+	err = raise_limits();
+	if (err) {
+		ready(err);
+		return 1;
+	}
 	if (argc > 5 && (strcmp(argv[5], KEEP_RECORDS) == 0 ||
 			 strcmp(argv[5], KEEP_FOLLOWS) == 0))
 		source_prepare(strcmp(argv[5], KEEP_FOLLOWS) == 0);
