@@ -83,19 +83,31 @@ static bool dir_make(const char *dir)
 	return false;
 }
 
-static int dir_find(char *dir, size_t size)
+/* $XDG_RUNTIME_DIR/ctl, if that can be */
+static bool dir_xdg(char *dir, size_t size)
 {
 	const char *xdg = secure_getenv("XDG_RUNTIME_DIR");
-	struct stat st;
 
-	if (geteuid() != 0 && xdg && *xdg == '/' && strlen(xdg) < size - 8) {
-		snprintf(dir, size, "%s/ctl", xdg);
-		if (dir_make(dir))
-			return 0;
-	}
-	if (geteuid() == 0) {
+	if (!xdg || *xdg != '/' || strlen(xdg) >= size - 8)
+		return false;
+	snprintf(dir, size, "%s/ctl", xdg);
+	return dir_make(dir);
+}
+
+/*
+ * Root may have the variable from whom it was before, so it comes second.  A root
+ * that is none outside of its user namespace cannot write in /run.
+ */
+static int dir_find(char *dir, size_t size)
+{
+	struct stat st;
+	bool root = geteuid() == 0;
+
+	if (!root && dir_xdg(dir, size))
+		return 0;
+	if (root) {
 		snprintf(dir, size, "/run/ctl");
-		if (dir_make(dir))
+		if (dir_make(dir) || dir_xdg(dir, size))
 			return 0;
 	}
 	snprintf(dir, size, "/run/user/%u", geteuid());
@@ -109,10 +121,10 @@ static int dir_find(char *dir, size_t size)
 		return 0;
 	if (errno != EEXIST)
 		return ctl_fail(-errno,
-				"%s: %s: no place for the keeper's socket", dir,
-				strerror(errno));
+				"%s: %s: no place for the keeper's socket (set XDG_RUNTIME_DIR)",
+				dir, strerror(errno));
 	return ctl_fail(-EACCES,
-			"%s: not a directory of mode 0700 of this user: no place for the keeper's socket",
+			"%s: not a directory of mode 0700 of this user: no place for the keeper's socket (set XDG_RUNTIME_DIR)",
 			dir);
 }
 

@@ -352,4 +352,18 @@ testNoPlaceForTheSocket()
 	rm -r /tmp/ctl-64999
 }
 
+# Root of a user namespace is none where /run is, and /tmp/ctl-0 may be another's.
+testPlaceOfANamespacesRoot()
+{
+	needs_keeper "its folder" || return 0
+	needs_command unshare || return 0
+	user_dir
+	if ! as_user unshare -U -r true 2>/dev/null; then
+		skip "needs user namespaces"
+		return 0
+	fi
+	ok as_user unshare -U -r ptruss -o /dev/null true
+	[ -e "$tmp/user/ctl/lock" ] || fail "$(ls -R "$tmp/user")"
+}
+
 . shunit2
