@@ -17,6 +17,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,13 +96,30 @@ static int filter_install(const struct sock_fprog *f)
 
 /* -- the program ------------------------------------------------------------ */
 
+/*
+ * Until exec our handlers are the child's, which may wait long for its server: an
+ * interrupt from the terminal would be taken by a handler and be lost.
+ */
+static void default_signals(const sigset_t *mask)
+{
+	struct sigaction sa;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sigaction(sig, NULL, &sa) == 0 &&
+		    sa.sa_handler != SIG_IGN && sa.sa_handler != SIG_DFL)
+			signal(sig, SIG_DFL);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
 /* Between fork() and exec: async-signal-safe calls only. */
 static _Noreturn void child(char *const argv[], int go, int report,
-			    const struct sock_fprog *filter)
+			    const struct sock_fprog *filter,
+			    const sigset_t *mask)
 {
 	char c;
 	int err;
 
+	default_signals(mask);
 	/* Yama: whoever becomes its server may trace it. */
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
 	while ((err = read(go, &c, 1)) < 0 && errno == EINTR)
@@ -203,10 +222,13 @@ static void reap(pid_t pid)
 static pid_t start(struct pipes *p, char *const argv[], bool detached,
 		   const struct sock_fprog *filter)
 {
-	pid_t pid = fork();
+	sigset_t all, mask;
+	pid_t pid;
+	int err;
 
-	if (pid < 0)
-		return ctl_failno(-errno);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &mask);
+	pid = fork();
 	if (pid == 0) {
 		close(p->go[1]);
 		close(p->report[0]);
@@ -220,8 +242,12 @@ static pid_t start(struct pipes *p, char *const argv[], bool detached,
 			close(p->tell[0]);
 			close(p->tell[1]);
 		}
-		child(argv, p->go[0], p->report[1], filter);
+		child(argv, p->go[0], p->report[1], filter, &mask);
 	}
+	err = errno;
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	if (pid < 0)
+		return ctl_failno(-err);
 	/* (go[0] stays: with no reader, the word to go would be SIGPIPE.) */
 	close_end(&p->report[1]);
 	if (!detached)

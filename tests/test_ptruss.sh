@@ -60,6 +60,30 @@ testInterrupts()
 	kill -9 "$child"
 }
 
+# Also one that comes before the command is there: its server may take its time.
+testInterruptAtTheStart()
+{
+	needs_keeper "a server that is slow to start" || return 0
+	cat >"$tmp/keeper" <<-E
+		#!/bin/sh
+		: >"$tmp/starting"
+		while [ ! -e "$tmp/start" ]; do sleep 0.01; done
+		exec "$CTL_BUILD/libexec/ctltools/ctlkeeper" "\$@"
+	E
+	chmod 755 "$tmp/keeper"
+	spawn env --default-signal=INT CTL_KEEPER="$tmp/keeper" \
+		ptruss -o "$tmp/o" sleep 1000
+	assert_soon [ -e "$tmp/starting" ]
+	child=$(tr -d ' ' <"/proc/$pid/task/$pid/children")
+	kill -INT "$pid"
+	kill -INT "$child"
+	assert_soon gone "$child"
+	: >"$tmp/start"
+	reap "$pid"
+	assertEquals "status: $(cat "$err")" 130 "$status"
+	assertEquals "" "$(cat "$err")"
+}
+
 # What ptruss has open is not the command's.
 testNothingIsInherited()
 {

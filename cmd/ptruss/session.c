@@ -286,8 +286,9 @@ int session_spawn(struct session *s)
 		dup2(own, STDOUT_FILENO);
 		close(own);
 	}
+	/* The interrupt was the command's, too: that it died is no failure. */
 	if (r < 0)
-		return cmd_fail(r, "start", s->opt->command[0]);
+		return caught ? r : cmd_fail(r, "start", s->opt->command[0]);
 	fd_meet(s->opt, ctl_pid(h));
 	t = traced_new(s, h, s->opt->command[0]);
 	r = t ? set_up(s, t) : -ENOMEM;
