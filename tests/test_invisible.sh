@@ -115,6 +115,38 @@ testNoCallNoticesABurst()
 	assertEquals 0 "$status"
 }
 
+# A signal that the process ignores wakes a thread when it is traced, or several of
+# which one takes it: the others shall not find that their calls have failed.  (With
+# BPF nobody sees the ends of calls, and it happens, if hardly ever.)
+noticeNoChildrenFrom()
+{
+	target sleepers 3 breed
+	spawned=$pid report_of=$out
+	use_source "$1"
+	spawn ptruss -o "$tmp/trace" -p "$spawned"
+	tracer=$pid pid=$spawned out=$report_of
+	assert_soon eval '[ "$(grep -c "clone(" "$tmp/trace")" -gt 300 ]'
+	report || fail "no report"
+	kill -TERM "$tracer"
+	wait "$tracer"
+	while read -r line; do
+		case $line in
+		*eintr=[1-9]*) fail "events from $1: $line" ;;
+		esac
+	done <"$out"
+	kill "$pid"
+	reap "$pid"
+	assertEquals 0 "$status"
+}
+
+testNoCallNoticesAnIgnoredSignal()
+{
+	for source in $(event_sources); do
+		[ "$source" = bpf ] || noticeNoChildrenFrom "$source"
+	done
+	use_source default
+}
+
 testParentSeesNoSigchld()
 {
 	needs_command python3 || return 0

@@ -161,6 +161,9 @@ struct repair {
 	uint64_t ts_addr; /* 0: none */
 	bool ts_micro;    /* a timeval */
 	uint64_t ts_since;
+	/* repair_uncaused() */
+	unsigned uncaused;
+	uint64_t uncaused_last;
 };
 
 /* A system call being made, for one recorder. */
@@ -471,6 +474,8 @@ void repair_exit(struct lwp *l);
 /* Would this result of the call it is in be made undone, by us or by the
  * kernel, when it comes of our interrupt? */
 bool repair_hides(const struct lwp *l, int64_t ret);
+/* At the end of a call that repair_hides(): is there no signal it could be for? */
+bool repair_uncaused(struct lwp *l);
 /* What the target's owner should see instead of rewound registers. */
 void repair_show(const struct lwp *l, struct ctl_regs *r);
 

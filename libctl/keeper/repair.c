@@ -29,7 +29,9 @@
  *     spent stopped is taken off there.
  *
  * The same is done where a signal that the program ignores interrupts such a
- * call: it would not have without a tracer.
+ * call: it would not have without a tracer.  And where nothing does: of a signal
+ * for the process several threads may be woken, and another one takes it
+ * (repair_uncaused).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -471,15 +473,45 @@ void repair_exit(struct lwp *l)
 }
 
 /* It does nothing to this process. */
+static bool harmless_there(const struct ctl_procinfo *pi, int sig)
+{
+	if (pi->sigign & CTL_SIGBIT(sig))
+		return true;
+	return ignored_by_nature(sig) && !(pi->sigcgt & CTL_SIGBIT(sig));
+}
+
 static bool harmless(const struct lwp *l, int sig)
 {
 	struct ctl_procinfo pi;
 
+	return ctl_proc_info(l->proc->pid, l->tid, &pi) == 0 &&
+	       harmless_there(&pi, sig);
+}
+
+/* More of them at once are the call's own doing: then the program is to see it. */
+#define UNCAUSED_MOST 16U
+#define UNCAUSED_NS 10000000U
+
+bool repair_uncaused(struct lwp *l)
+{
+	struct repair *k = &l->repair;
+	uint64_t now = now_ns(), pending;
+	struct ctl_procinfo pi;
+
 	if (ctl_proc_info(l->proc->pid, l->tid, &pi) < 0)
 		return false;
-	if (pi.sigign & CTL_SIGBIT(sig))
-		return true;
-	return ignored_by_nature(sig) && !(pi.sigcgt & CTL_SIGBIT(sig));
+	pending = (pi.sigpend | pi.shdpend) & ~pi.sigblk;
+	for (int sig = 1; sig <= 64; sig++)
+		if (pending & CTL_SIGBIT(sig) && !harmless_there(&pi, sig))
+			return false;
+	if (now - k->uncaused_last > UNCAUSED_NS)
+		k->uncaused = 0;
+	k->uncaused_last = now;
+	if (k->uncaused++ >= UNCAUSED_MOST)
+		return false;
+	if (!k->watching)
+		k->began = l->entry_time;
+	return true;
 }
 
 void repair_signal(struct lwp *l, int sig)

@@ -1669,7 +1669,8 @@ static void on_exit_stop(struct lwp *l, const struct __ptrace_syscall_info *si)
 		l->entry_time = now_ns();
 		regs_args(&r, l->abi, l->arg);
 	}
-	if (l->interrupted && repair_hides(l, l->ret)) {
+	if (repair_hides(l, l->ret) &&
+	    (l->interrupted || (l->ret == -EINTR && repair_uncaused(l)))) {
 		l->hidden = true;
 		l->interrupted = false; /* this stop ate it */
 		repair_stopped(l);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sleepers [MS] - a thread in each system call that can wait, for ever and,
- * where the call has a time-out, for MS milliseconds again and again.
+ * sleepers [MS [breed]] - a thread in each system call that can wait, for ever and,
+ * where the call has a time-out, for MS milliseconds again and again.  With breed
+ * another one has children that leave at once: each is a SIGCHLD, which is ignored.
  *
  * What ought to happen to them is: nothing.  Each thread notes when its call
  * comes back although it should not (EINTR, too early), and how much too late.
@@ -624,6 +625,22 @@ static bool all_asleep(void)
 	return asleep == COUNT;
 }
 
+static void *breed(void *arg)
+{
+	pid_t pid;
+
+	(void)arg;
+	for (;;) {
+		pid = fork();
+		if (pid == 0)
+			_exit(0);
+		if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+			die("a child");
+		usleep(1000);
+	}
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned ms = number(argc, argv, 1, 1000);
@@ -653,6 +670,8 @@ int main(int argc, char **argv)
 	fd = signalfd(-1, &set, 0);
 	while (!all_asleep())
 		usleep(1000);
+	if (argc > 2 && (errno = pthread_create(&t, NULL, breed, NULL)))
+		die("pthread_create");
 	ready();
 	while (read(fd, &si, sizeof(si)) == sizeof(si)) {
 		if (si.ssi_signo == SIGTERM)
