@@ -141,8 +141,7 @@ int main(int argc, char **argv)
 	}
 	stack_started(&s);
 	r = s.n ? session_follow(&s) : 0;
-	if (func_none(&s))
-		cmd_complain("no such function was found");
+	func_tell_none(&s);
 	if (s.counts && !s.failed)
 		counts_print(s.counts, &s);
 	if (child) {

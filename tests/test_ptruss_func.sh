@@ -240,7 +240,14 @@ testWrong()
 	fails 64 'not both' ptruss -u libc --inject=read:error=EIO ls
 	run ptruss -t none -o "$tmp/o" -u a.out:nosuchthing "$funcs" sum 1
 	assertEquals 0 "$status"
-	assertTrue "$(stderr)" "grep -q 'no such function' '$tmp/stderr'"
+	assertTrue "$(stderr)" "grep -q 'no such function was found$' '$tmp/stderr'"
+	needs_keeper "the module steps" || return 0
+	run ptruss -t none -o "$tmp/o" -u a.out:vector "$funcs" mixed 4
+	assertEquals "refused, and so found" 1 "$(stderr | grep -c '^ptruss: ')"
+	[ -x "$CTL_BUILD/tests/i386/calls" ] || return 0
+	run ptruss -t none -o "$tmp/o" -u a.out:main \
+		"$CTL_BUILD/tests/i386/calls"
+	assertTrue "$(stderr)" "grep -q 'could be read (32-bit' '$tmp/stderr'"
 }
 
 testCounts()

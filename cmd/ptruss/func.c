@@ -69,6 +69,7 @@ struct funcs {
 	struct counted *counted[BUCKETS];
 	uint32_t last_id;
 	bool any; /* one was enabled */
+	bool unread; /* a file that was meant could not be looked at */
 	struct told { /* what cannot be traced is told once for each object */
 		struct told *next;
 		char object[];
@@ -442,6 +443,7 @@ static int look(struct session *s, struct traced *t)
 		free(im);
 		return r;
 	}
+	s->funcs->unread |= ctl_funcs_problems(im->funcs) > 0;
 	drop_unmapped(s, t, im->funcs);
 	r = watch_loader(s, t, ctl_funcs_loader(im->funcs));
 	more = ctl_funcs_next(im->funcs, &x);
@@ -756,9 +758,16 @@ void func_finish(struct session *s)
 	s->funcs = NULL;
 }
 
-bool func_none(const struct session *s)
+void func_tell_none(const struct session *s)
 {
-	return s->opt->nfuncs && s->funcs && !s->funcs->any;
+	const struct funcs *f = s->funcs;
+
+	/* Of those that were refused it has been told. */
+	if (!s->opt->nfuncs || !f || f->any || f->told)
+		return;
+	cmd_complain("no such function was found%s",
+		     f->unread ? ", and not all files could be read (32-bit, or replaced?); CTL_DEBUG=1 tells" :
+				 "");
 }
 
 /* -- text -------------------------------------------------------------------------- */

@@ -249,7 +249,7 @@ const char *func_stopped_at(const struct session *s, pid_t pid,
 			    size_t size);
 void func_count(struct session *s, const struct ctl_rec_probe *r);
 void func_counts_print(const struct session *s);
-bool func_none(const struct session *s); /* nothing was ever found */
+void func_tell_none(const struct session *s); /* if nothing was ever found */
 void func_finish(struct session *s);
 
 /* timeline.c */
