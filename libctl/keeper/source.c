@@ -786,12 +786,46 @@ void source_end(void)
 	source_free(prepared());
 }
 
-int source_open(struct client *c)
+/* Have src record for c; it is freed if that cannot be. */
+static int begin(struct client *c, struct source *src)
 {
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
-	struct source *src;
 	struct cover *cv;
 	unsigned k;
+	int err = 0;
+
+	src->client = c;
+	ev.data.u64 = (uintptr_t)c | IO_SOURCE;
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD,
+		      ring_buffer__epoll_fd(src->ring), &ev) < 0) {
+		err = -errno;
+		goto fail;
+	}
+	c->source = src;
+	for (k = 0; c->captures && k < CTL_CAPTURES; k++)
+		if (c->captures[k] && (err = source_program(c, k)))
+			break;
+	source_select(c);
+	if (!err)
+		err = source_bpf__attach(src->skel);
+	if (!err) {
+		/* Now that whose beginning is seen has its end seen, too. */
+		list_for_each(cv, &c->covers, by_client)
+			if (!cv->proc->gone)
+				source_add(c, cv->proc);
+		keeper_hurry();
+		return 0;
+	}
+	c->source = NULL;
+fail:
+	klog("bpf: not used: %s", strerror(-err));
+	source_free(src);
+	return err;
+}
+
+int source_open(struct client *c)
+{
+	struct source *src;
 	int err;
 
 	err = source_allowed();
@@ -803,33 +837,9 @@ int source_open(struct client *c)
 		src = make(false);
 	if (!src) {
 		err = -errno;
-		goto fail;
+		klog("bpf: not used: %s", strerror(-err));
+		return err;
 	}
-	src->client = c;
-	ev.data.u64 = (uintptr_t)c | IO_SOURCE;
-	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD,
-		      ring_buffer__epoll_fd(src->ring), &ev) < 0) {
-		err = -errno;
-		goto fail;
-	}
-	c->source = src;
-	list_for_each(cv, &c->covers, by_client)
-		if (!cv->proc->gone)
-			source_add(c, cv->proc);
-	for (k = 0; c->captures && k < CTL_CAPTURES; k++)
-		if (c->captures[k] && (err = source_program(c, k)))
-			break;
-	source_select(c);
-	if (!err)
-		err = source_bpf__attach(src->skel);
-	if (!err) {
-		keeper_hurry();
-		return 0;
-	}
-	c->source = NULL;
-fail:
-	klog("bpf: not used: %s", strerror(-err));
-	source_free(src);
-	return err;
+	return begin(c, src);
 }
 #endif
