@@ -253,7 +253,7 @@ static int set_record(struct client *c, const struct ctl_message *m)
 	if (c->source)
 		source_select(c);
 	else if (r.events & (1U << CTL_REC_SYSCALL | 1U << CTL_REC_SYSENTRY) &&
-		 !trace_tied())
+		 !trace_tied() && (source_forced() || !source_await(c)))
 		err = source_open(c);
 	if (err && source_forced())
 		return -EOPNOTSUPP;

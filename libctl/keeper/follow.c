@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #include "keeper.h"
+#include "source.h"
 
 #define WINDOW 64U /* stops; a decision is taken after so many */
 #define QUICK_NS 1000000ULL /* a stop, on average: quick succession */
@@ -167,7 +168,8 @@ void follow_stop(struct lwp *l)
 	static pid_t last, before;
 	uint64_t now;
 
-	if (mode == NEVER)
+	/* (Who makes BPF ready is in our group, and takes its time.) */
+	if (mode == NEVER || source_awaited())
 		return;
 	/* Whose stops are these?  One bound tracer serves two threads well. */
 	if (l->tid != last) {

@@ -239,6 +239,8 @@ struct lwp {
 
 	struct list drafts;
 	struct list helds; /* source.c */
+	struct client *heir; /* whose source has come, but ptrace has its call */
+	uint64_t since; /* when that was over: what BPF told before is ptrace's */
 	unsigned npending; /* its records in backlogs */
 };
 

@@ -187,6 +187,8 @@ static void handle_io(void)
 			client_accept(listen_fd);
 		else if (ev[i].data.ptr == &timer_fd)
 			timer = true;
+		else if (ev[i].data.ptr == source_tag())
+			source_arrived();
 		else if (ev[i].data.ptr == uprobe_tag())
 			uprobe_ready();
 		else if (ev[i].data.u64 & IO_SOURCE)
@@ -485,8 +487,9 @@ int main(int argc, char **argv)
 		if (p->link_path[0])
 			unlink(p->link_path);
 	guard_end();
-	source_end();
 	uprobe_end();
+	if (!source_end())
+		_exit(0); /* and nobody waits for BPF: the kernel breaks it off */
 	return 0;
 
 usage:

@@ -507,7 +507,7 @@ void record_entry(struct lwp *l)
 	list_for_each(cv, &l->proc->covers, by_proc) {
 		struct client *c = cv->client;
 
-		if (c->source || !(covers(cv, l->tid, CTL_REC_SYSCALL) ||
+		if (source_records(c, l) || !(covers(cv, l->tid, CTL_REC_SYSCALL) ||
 		      covers(cv, l->tid, CTL_REC_SYSENTRY)) ||
 		    !selects(c, l))
 			continue;
@@ -536,20 +536,21 @@ void record_exit(struct lwp *l, int64_t ret, unsigned flags)
 
 	list_for_each(cv, &l->proc->covers, by_proc) {
 		struct client *c = cv->client;
+		bool by_bpf = source_records(c, l);
 
 		if (!covers(cv, l->tid, CTL_REC_SYSCALL) || !selects(c, l))
 			continue;
 		/* A call that was aborted never reaches BPF. */
-		if (c->source && !(flags & CTL_RECF_ABORTED))
+		if (by_bpf && !(flags & CTL_RECF_ABORTED))
 			continue;
 		source_drain(c, true); /* what came before it */
 		d = draft_of(l, c);
 		if (!d)
 			continue;
 		if (!d->len) {
-			draft_begin(d, l, c->source ? 0 : CTL_RECF_NOENTRY);
+			draft_begin(d, l, by_bpf ? 0 : CTL_RECF_NOENTRY);
 			/* Not made: all is as it was at its entry. */
-			if (c->source)
+			if (by_bpf)
 				capture_run(l, d, CTL_AT_ENTRY, 0);
 		}
 		r = (void *)d->buf;

@@ -20,16 +20,27 @@
  *
  * A call that a stop interrupts ends (-ERESTART*, or -EINTR: repair.c) and is
  * made again.  The first end is held back and becomes one with the second.
+ *
+ * The handover.  To load all this takes longer than many a command runs.  So one
+ * that has just been started (source_await()) is recorded by ptrace until another
+ * thread is done with it.  From then on BPF records the calls of all threads, but
+ * what it tells of one is dropped while the thread has an heir (lwp.heir): until
+ * the end of the call that it is in, or of its next one.  There it stands still,
+ * and of what it has done nothing is to come but what BPF told before
+ * (lwp.since); so that call is ptrace's, the next one is BPF's, and it is not
+ * asked to stop again.  Nobody is interrupted for this, and who sleeps sleeps on.
  */
 #ifdef HAVE_BPF
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -59,6 +70,8 @@ struct source {
 	bool all;       /* the drain is source_drain(c, true) */
 	bool draining;  /* one is being handed on: all before it were */
 	bool throttling;
+	bool handover;  /* it came by one */
+	struct list strangers; /* struct stranger: only then */
 	pid_t hold;     /* its -EINTR is ours */
 };
 
@@ -86,6 +99,14 @@ static bool first_pid_namespace(void)
 
 	return stat("/proc/self/ns/pid", &st) == 0 &&
 	       st.st_ino == 0xeffffffcU; /* PROC_PID_INIT_INO */
+}
+
+bool source_same_time(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/time", &st) < 0 ||
+	       st.st_ino == 0xeffffffaU; /* PROC_TIME_INIT_INO */
 }
 
 int source_allowed(void)
@@ -211,12 +232,36 @@ static struct ctl_rec_syscall *join(struct ctl_rec_syscall *first,
 	return r;
 }
 
+/* A thread that was ptrace's has gone, or has another number now. */
+struct stranger {
+	struct list link; /* source->strangers */
+	pid_t tid;
+	uint64_t until;
+};
+
+/* Has ptrace told of it, or will? */
+static bool by_ptrace(const struct source *src, const struct lwp *l,
+		      const struct ctl_rec *r)
+{
+	const struct stranger *s;
+
+	if (l)
+		return l->heir == src->client ||
+		       (src->handover && r->time < l->since);
+	list_for_each(s, &src->strangers, link)
+		if (s->tid == r->tid && r->time < s->until)
+			return true;
+	return false;
+}
+
 static void on_call(struct source *src, struct ctl_rec_syscall *r)
 {
 	struct client *c = src->client;
 	struct lwp *l = lwp_of(r->h.tid);
 	struct held *h = NULL;
 
+	if (by_ptrace(src, l, &r->h))
+		return;
 	if (l && r->h.type == CTL_REC_SYSCALL) {
 		h = held_of(l, c);
 		if (h && continues(&h->rec, r) &&
@@ -475,6 +520,18 @@ uint64_t source_timers(uint64_t now)
 
 /* -- threads -------------------------------------------------------------- */
 
+static void trace(struct client *c, pid_t pid, bool on)
+{
+	uint64_t *word = &c->source->traced[pid / 64];
+	uint64_t bit = 1ULL << (pid % 64);
+
+	/* BPF does the same, with others. */
+	if (on)
+		__atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED);
+}
+
 void source_hold(struct lwp *l)
 {
 	struct cover *cv;
@@ -499,8 +556,27 @@ void source_unhold(struct lwp *l)
 			 l);
 }
 
+void source_stranger(struct lwp *l)
+{
+	struct stranger *s;
+	struct cover *cv;
+
+	if (!l->heir && !l->since)
+		return;
+	list_for_each(cv, &l->proc->covers, by_proc) {
+		struct source *src = cv->client->source;
+
+		if (!src || !src->handover || !(s = malloc(sizeof(*s))))
+			continue;
+		s->tid = l->tid;
+		s->until = l->heir ? now_ns() : l->since;
+		list_add_tail(&s->link, &src->strangers);
+	}
+}
+
 void source_forget(struct lwp *l)
 {
+	source_stranger(l);
 	while (!list_empty(&l->helds))
 		held_free(list_entry(l->helds.next, struct held, link));
 }
@@ -514,21 +590,13 @@ void source_death(struct client *c, struct lwp *l)
 {
 	source_drain(c, true);
 	held_put(c, l);
+	/* It may have died just before its process was traced: BPF has not seen
+	 * to that. */
+	if ((l->heir == c || l->state == LWP_NEW) && l->proc->nlwp == 1)
+		trace(c, l->proc->pid, false);
 }
 
 /* -- set-up --------------------------------------------------------------- */
-
-static void trace(struct client *c, pid_t pid, bool on)
-{
-	uint64_t *word = &c->source->traced[pid / 64];
-	uint64_t bit = 1ULL << (pid % 64);
-
-	/* BPF does the same, with others. */
-	if (on)
-		__atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
-	else
-		__atomic_fetch_and(word, ~bit, __ATOMIC_RELAXED);
-}
 
 void source_add(struct client *c, struct proc *p)
 {
@@ -591,8 +659,12 @@ void source_select(struct client *c)
 
 static void source_free(struct source *src)
 {
+	struct stranger *s, *tmp;
+
 	if (!src)
 		return;
+	list_for_each_safe(s, tmp, &src->strangers, link)
+		free(s);
 	if (src->ring)
 		ring_buffer__free(src->ring);
 	if (src->programs)
@@ -604,12 +676,21 @@ static void source_free(struct source *src)
 	free(src);
 }
 
+/* Made by a thread of its own, for the first who asks. */
+static pthread_t maker;
+static bool making, following;
+static int made = -1;		/* an eventfd: it is done */
+static struct client *awaiting; /* who has not waited for it; made is polled */
+
 void source_close(struct client *c)
 {
 	struct source *src = c->source;
 	struct cover *cv;
+	struct proc *p;
 	struct lwp *l;
 
+	if (awaiting == c)
+		awaiting = NULL;
 	if (!src)
 		return;
 	/* Where ptrace goes on with it, what was recorded so far comes first. */
@@ -619,6 +700,13 @@ void source_close(struct client *c)
 	list_for_each(cv, &c->covers, by_client)
 		list_for_each(l, &cv->proc->lwps, link)
 			held_put(c, l);
+	if (src->handover)
+		list_for_each(p, &procs, link)
+			list_for_each(l, &p->lwps, link) {
+				if (l->heir == c)
+					l->heir = NULL;
+				l->since = 0;
+			}
 	c->source = NULL;
 	source_free(src);
 }
@@ -692,6 +780,7 @@ static struct source *make(bool follow)
 
 	if (!src)
 		goto fail;
+	list_init(&src->strangers);
 	src->skel = source_bpf__open();
 	if (!src->skel) {
 		err = -errno;
@@ -730,6 +819,7 @@ bool source_family(struct client *c)
 		src->family = make_family(src);
 	if (!src->family)
 		return false;
+	/* (After the others: of a thread's end its last call is told first.) */
 	if (!src->family->links.born && family_bpf__attach(src->family) < 0) {
 		family_bpf__destroy(src->family);
 		src->family = NULL;
@@ -746,14 +836,15 @@ void source_family_end(struct client *c)
 	source_drain(c, true);
 }
 
-/* Made by a thread of its own, for the first who asks. */
-static pthread_t maker;
-static bool making, following;
-
 static void *prepare(void *arg)
 {
+	struct source *src = make(following);
+	const uint64_t one = 1;
+
 	(void)arg;
-	return make(following);
+	if (write(made, &one, sizeof(one)) < 0)
+		return src; /* there is none: nobody has gone on without us */
+	return src;
 }
 
 void source_prepare(bool follow)
@@ -767,6 +858,7 @@ void source_prepare(bool follow)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	following = follow;
+	made = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	making = pthread_create(&maker, NULL, prepare, NULL) == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
@@ -781,9 +873,19 @@ static struct source *prepared(void)
 	return src;
 }
 
-void source_end(void)
+static bool is_made(void)
 {
+	struct pollfd p = { .fd = made, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+bool source_end(void)
+{
+	if (making && !is_made())
+		return false;
 	source_free(prepared());
+	return true;
 }
 
 /* Have src record for c; it is freed if that cannot be. */
@@ -832,7 +934,7 @@ int source_open(struct client *c)
 	if (err)
 		return err;
 	libbpf_set_print(quiet);
-	src = prepared();
+	src = awaiting ? NULL : prepared();
 	if (!src)
 		src = make(false);
 	if (!src) {
@@ -841,5 +943,83 @@ int source_open(struct client *c)
 		return err;
 	}
 	return begin(c, src);
+}
+
+/* -- the handover --------------------------------------------------------- */
+
+/* There is one thread to be recorded, and it has not been set running yet. */
+static bool not_begun(const struct proc *p)
+{
+	return procs.next == &p->link && procs.prev == &p->link &&
+	       p->nlwp == 1 &&
+	       list_entry(p->lwps.next, struct lwp, link)->state == LWP_STOPPED;
+}
+
+bool source_await(struct client *c)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = &made };
+
+	if (awaiting)
+		return awaiting == c;
+	/* (Times are compared.) */
+	if (!making || made < 0 || is_made() || c->tid || !not_begun(c->proc) ||
+	    !source_same_time() ||
+	    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, made, &ev) < 0)
+		return false;
+	awaiting = c;
+	return true;
+}
+
+bool source_awaited(void)
+{
+	return awaiting;
+}
+
+const void *source_tag(void)
+{
+	return &made;
+}
+
+static bool wants_calls(const struct client *c)
+{
+	return c->record.events & (1U << CTL_REC_SYSCALL | 1U << CTL_REC_SYSENTRY);
+}
+
+void source_arrived(void)
+{
+	struct client *c = awaiting;
+	struct source *src;
+	struct cover *cv;
+	struct lwp *l;
+
+	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, made, NULL);
+	awaiting = NULL;
+	src = prepared();
+	if (!src || !c || c->dead || c->invalid || !wants_calls(c)) {
+		source_free(src);
+		return;
+	}
+	src->handover = true;
+	if (begin(c, src) < 0)
+		return;
+	/* One that has not been in its program yet is BPF's from its birth on. */
+	list_for_each(cv, &c->covers, by_client)
+		list_for_each(l, &cv->proc->lwps, link)
+			if (l->state != LWP_NEW)
+				l->heir = c;
+	afar_begin(c);
+}
+
+bool source_records(const struct client *c, const struct lwp *l)
+{
+	return c->source && l->heir != c;
+}
+
+void source_call_ended(struct lwp *l)
+{
+	if (!l->heir || restarts(l->ret))
+		return;
+	l->heir = NULL;
+	l->since = now_ns();
 }
 #endif

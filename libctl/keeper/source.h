@@ -21,14 +21,31 @@ const char *source_describe(void);
 /* Somebody will want to record, and to follow children?  Make ready what takes
  * long, beside the rest. */
 void source_prepare(bool follow);
-/* Nobody wanted to. */
-void source_end(void);
+/* Nobody wants to any more.  false: it is still being made. */
+bool source_end(void);
 /*
  * Record c's system calls by BPF from now on: c->source is set.  -errno: it
  * cannot be done, which is no error: ptrace does it.
  */
 int source_open(struct client *c);
 void source_close(struct client *c);
+/*
+ * The same, but c need not wait: ptrace records until BPF does.  false: not here,
+ * or there is nothing to wait for any more.
+ */
+bool source_await(struct client *c);
+bool source_awaited(void);
+/* In an epoll event's data: source_arrived(). */
+const void *source_tag(void);
+void source_arrived(void);
+/* Does c's source record l's calls?  Not yet, of the one it is in at a handover. */
+bool source_records(const struct client *c, const struct lwp *l);
+/* By ptrace's word, at the stop for that. */
+void source_call_ended(struct lwp *l);
+/* What BPF has told of it may be read when its number is not known any more. */
+void source_stranger(struct lwp *l);
+/* Is CLOCK_MONOTONIC ours as it is BPF's? */
+bool source_same_time(void);
 /* c->record has changed. */
 void source_select(struct client *c);
 /* Its captures have changed: program k of CTL_CAPTURES. */
@@ -67,13 +84,21 @@ static inline const char *source_describe(void)
 	return "ptrace: built without BPF";
 }
 #define source_prepare(follow) ((void)(follow))
-#define source_end() ((void)0)
+#define source_end() true
 static inline int source_open(struct client *c)
 {
 	(void)c;
 	return -1;
 }
 #define source_close(c) ((void)(c))
+#define source_await(c) ((void)(c), false)
+#define source_awaited() false
+#define source_tag() NULL
+#define source_arrived() ((void)0)
+#define source_records(c, l) ((void)(c), (void)(l), false)
+#define source_call_ended(l) ((void)(l))
+#define source_stranger(l) ((void)(l))
+#define source_same_time() false
 #define source_select(c) ((void)(c))
 #define source_program(c, k) ((void)(c), (void)(k), 0)
 #define source_add(c, p) ((void)(c), (void)(p))

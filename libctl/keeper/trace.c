@@ -419,6 +419,12 @@ static bool syscalls_wanted(struct proc *p)
 	       proc_records(p, CTL_REC_SYSENTRY);
 }
 
+/* Of this thread, too, if it will not be for long. */
+static bool calls_wanted(const struct lwp *l)
+{
+	return l->heir || syscalls_wanted(l->proc);
+}
+
 void lwp_guard(struct lwp *l)
 {
 	siginfo_t si = l->info;
@@ -464,8 +470,7 @@ int lwp_seize(struct lwp *l)
 static void lwp_resume(struct lwp *l)
 {
 	bool calls = l->repair.watching || l->repair.rewound || l->aborted ||
-		     (filter_suffices(l->proc) ? l->insys :
-						 syscalls_wanted(l->proc));
+		     (filter_suffices(l->proc) ? l->insys : calls_wanted(l));
 	int request, sig = 0;
 
 	if (l->npending || (l->proc->throttled && !l->vforking)) {
@@ -1409,6 +1414,7 @@ static void on_exec(struct lwp *l, bool told)
 				if (cv->client->source)
 					source_death(cv->client, l);
 			lwp_free(l);
+			source_stranger(caller);
 			lwp_renumber(caller, p->pid);
 			l = caller;
 			l->interrupted = false; /* this stop ate it */
@@ -1690,6 +1696,7 @@ static void on_exit_stop(struct lwp *l, const struct __ptrace_syscall_info *si)
 		record_exit(l, l->ret, l->aborted ? CTL_RECF_ABORTED : 0);
 	l->told_restart = l->ret == -516; /* -ERESTART_RESTARTBLOCK */
 	l->aborted = l->insys = false;
+	source_call_ended(l);
 	if (ctl_sysset_has(&l->proc->sysexit, l->abi, l->nr)) {
 		hold(l, PR_SYSEXIT, l->nr);
 		return;
@@ -1780,7 +1787,7 @@ static void note_restart(struct lwp *l)
 	struct ctl_regs r;
 
 	if (l->insys || l->hidden || l->told_restart ||
-	    !syscalls_wanted(l->proc) || lwp_getregs(l, &r) < 0 ||
+	    !calls_wanted(l) || lwp_getregs(l, &r) < 0 ||
 	    (int64_t)r.orig_rax < 0 || (int64_t)r.rax != -516)
 		return;
 	l->nr = r.orig_rax;
