@@ -44,10 +44,10 @@ lives()
 		}' | sort -s -t : -k 1,1
 }
 
-# family COMMAND...: told by both alike
+# family COMMAND...: told by both alike, and by one after the other
 family()
 {
-	for source in ptrace bpf; do
+	for source in ptrace bpf default; do
 		use_source $source
 		timeout 60 ptruss -f -j -o "$tmp/o" "$@" >/dev/null 2>&1
 		echo "status $?" >"$tmp/$source"
@@ -55,6 +55,8 @@ family()
 	done
 	assertTrue "$*: something is told" "[ $(wc -l <"$tmp/bpf") -gt 4 ]"
 	assertEquals "$*" "$(cat "$tmp/ptrace")" "$(cat "$tmp/bpf")"
+	assertEquals "$*: handed over" "$(cat "$tmp/ptrace")" \
+		"$(cat "$tmp/default")"
 }
 
 testToldAsByPtrace()
