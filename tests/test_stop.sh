@@ -185,8 +185,8 @@ testLimitsOfWhoStopsIt()
 	target spin
 	for limit in "n 10" "n 33" "f 1"; do
 		# shellcheck disable=SC2016 # that sh's
-		run sh -c 'ulimit -$1 $2 && pstop "$3"' sh ${limit% *} "${limit#* }" "$pid"
-		if [ $status = 0 ]; then
+		run sh -c 'ulimit -$1 $2 && pstop "$3"' sh "${limit% *}" "${limit#* }" "$pid"
+		if [ "$status" = 0 ]; then
 			assert_stopped "$pid"
 		else
 			stderr | grep -q 'limit of open files is too low: ulimit -n 32$' ||
