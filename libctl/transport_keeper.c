@@ -794,7 +794,8 @@ static int look(struct ctl *h, const char *socket_path, int flags)
 		return ctl_fail(-EPERM,
 				"controlled by the keeper of another user (pid %d)",
 				pi.tracer);
-	return r == -ECONNREFUSED ? -ESRCH : hello_error(h, r);
+	/* Or it has to do with a child just born, for a moment. */
+	return r == -ECONNREFUSED || r == -ENOENT ? -ESRCH : hello_error(h, r);
 }
 
 /* What the keeper says of its source of events; empty: it says nothing. */
