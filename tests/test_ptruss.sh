@@ -336,6 +336,10 @@ testWhereEventsComeFrom()
 		assertNotEquals "ptrace: the kernel's BPF is too old, or has no BTF" \
 			"$event"
 	fi
+	if unshare -Ur true 2>/dev/null; then
+		assertEquals "events: ptrace: BPF needs CAP_BPF and CAP_PERFMON, in the first user namespace" \
+			"$(unshare -Ur ptruss --version | tail -n 1)"
+	fi
 	[ "$event" = bpf ] && return
 	run env CTL_EVENTS=bpf ptruss -o "$tmp/o" true
 	assertEquals 2 "$status"

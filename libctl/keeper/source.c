@@ -77,6 +77,17 @@ struct source {
 
 /* -- may it be used? ------------------------------------------------------ */
 
+/* The first namespaces have numbers that the kernel promises: linux/proc_ns.h.
+ * A kernel without a kind has no such file. */
+static bool in_first(const char *kind, ino_t number)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", kind);
+	return stat(path, &st) < 0 || st.st_ino == number;
+}
+
 static bool has_caps(void)
 {
 	unsigned long long caps = 0;
@@ -88,6 +99,9 @@ static bool has_caps(void)
 			break;
 	if (f)
 		fclose(f);
+	/* Another user namespace's do not count. */
+	if (!in_first("user", 0xeffffffdU))
+		return false;
 	/* CAP_SYS_ADMIN, or CAP_PERFMON and CAP_BPF */
 	return (caps >> 21 & 1) || ((caps >> 38 & 1) && (caps >> 39 & 1));
 }
@@ -95,18 +109,12 @@ static bool has_caps(void)
 /* BPF tells process numbers of the first namespace only. */
 static bool first_pid_namespace(void)
 {
-	struct stat st;
-
-	return stat("/proc/self/ns/pid", &st) == 0 &&
-	       st.st_ino == 0xeffffffcU; /* PROC_PID_INIT_INO */
+	return in_first("pid", 0xeffffffcU);
 }
 
 bool source_same_time(void)
 {
-	struct stat st;
-
-	return stat("/proc/self/ns/time", &st) < 0 ||
-	       st.st_ino == 0xeffffffaU; /* PROC_TIME_INIT_INO */
+	return in_first("time", 0xeffffffaU);
 }
 
 int source_allowed(void)
@@ -138,7 +146,8 @@ const char *source_describe(void)
 	if (want && !strcmp(want, "ptrace"))
 		return "ptrace (CTL_EVENTS)";
 	if (!has_caps())
-		return "ptrace: BPF needs CAP_BPF and CAP_PERFMON";
+		return "ptrace: BPF needs CAP_BPF and CAP_PERFMON, in the "
+		       "first user namespace";
 	if (!first_pid_namespace())
 		return "ptrace: BPF counts processes as the first pid "
 		       "namespace does";
