@@ -341,9 +341,60 @@ static bool usable(void)
 	return state == WORKS;
 }
 
+/* The file that is mapped at addr, and where in it. */
+static bool locate(struct proc *p, uint64_t addr, char *path, size_t size,
+		   uint64_t *offset)
+{
+	char file[64], line[512], perms[5];
+	uint64_t start, end, off, inode;
+	bool found = false;
+	FILE *f;
+
+	snprintf(file, sizeof(file), "/proc/%d/maps", p->pid);
+	f = fopen(file, "re");
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		if (sscanf(line,
+			   "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*x:%*x %" SCNu64,
+			   &start, &end, perms, &off, &inode) != 5 ||
+		    addr < start || addr >= end)
+			continue;
+		/* What is written to the file would be seen by all. */
+		if (!inode || perms[3] != 'p' || perms[1] == 'w')
+			break;
+		snprintf(path, size, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
+			 p->pid, start, end);
+		*offset = addr - start + off;
+		found = true;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* The byte that p's file has at addr; CTL_INT3 if that cannot be told. */
+static uint8_t byte_of_file(struct proc *p, uint64_t addr)
+{
+	uint8_t byte = CTL_INT3;
+	uint64_t offset;
+	char path[96];
+	int fd;
+
+	if (!locate(p, addr, path, sizeof(path), &offset))
+		return byte;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && pread(fd, &byte, 1, offset) != 1)
+		byte = CTL_INT3;
+	if (fd >= 0)
+		close(fd);
+	return byte;
+}
+
 /*
  * A probe's: a nop of one byte, which the kernel knows how to pass.  A function's:
  * anything that no nop of five bytes may be.
+ *
+ * A breakpoint that the file does not have is a uprobe of another tool, with which
+ * ours shares the place: it is no debugger's, for the process is traced by us.
  */
 static bool code_suits(struct proc *p, const struct ctl_probe_site *s)
 {
@@ -352,6 +403,8 @@ static bool code_suits(struct proc *p, const struct ctl_probe_site *s)
 	if (proc_read(p, s->address, code, sizeof(code)) < 0)
 		return false;
 	probe_hide(p, s->address, code, sizeof(code));
+	if (code[0] == CTL_INT3)
+		code[0] = byte_of_file(p, s->address);
 	if (s->kind == CTL_SITE_FUNC)
 		return code[0] != CTL_INT3 && code[0] != 0x0f;
 	return code[0] == 0x90 || (code[0] == 0x66 && code[1] == 0x90);
@@ -384,36 +437,6 @@ static bool probe_suits(struct proc *p, const struct ctl_probe *op)
 		if (!site_suits(p, s))
 			return false;
 	return true;
-}
-
-/* The file that is mapped at addr, and where in it. */
-static bool locate(struct proc *p, uint64_t addr, char *path, size_t size,
-		   uint64_t *offset)
-{
-	char file[64], line[512], perms[5];
-	uint64_t start, end, off, inode;
-	bool found = false;
-	FILE *f;
-
-	snprintf(file, sizeof(file), "/proc/%d/maps", p->pid);
-	f = fopen(file, "re");
-	while (f && !found && fgets(line, sizeof(line), f)) {
-		if (sscanf(line,
-			   "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*x:%*x %" SCNu64,
-			   &start, &end, perms, &off, &inode) != 5 ||
-		    addr < start || addr >= end)
-			continue;
-		/* What is written to the file would be seen by all. */
-		if (!inode || perms[3] != 'p' || perms[1] == 'w')
-			break;
-		snprintf(path, size, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64,
-			 p->pid, start, end);
-		*offset = addr - start + off;
-		found = true;
-	}
-	if (f)
-		fclose(f);
-	return found;
 }
 
 static bool add_site(struct proc *p, const struct ctl_probe *op,
